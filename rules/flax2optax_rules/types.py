@@ -1,0 +1,62 @@
+"""What a rule is: plain data about one flax.optim construct and the Optax that equals it."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from enum import StrEnum
+
+
+class Agreement(StrEnum):
+    """How closely the two train: bit for bit in float32, or apart by rounding only."""
+
+    EXACT = "exact"
+    ROUNDING = "rounding"
+
+
+@dataclass(frozen=True, slots=True)
+class Example:
+    """One call as flax wrote it and as it is migrated: shown in the docs, rewritten and trained in the tests."""
+
+    before: str
+    after: str
+
+
+@dataclass(frozen=True, slots=True)
+class Variant:
+    """One way to write the optimizer in Optax.
+
+    `write` is the expression with the learning rate inside.
+    `unscaled` is the same transformation with no rate, for programs whose step multiplies the updates by `-rate`;
+    it is None where something follows the rate.
+    `{x}` inserts the user's expression for `x` or flax's default; `{x?}` drops the argument when the user left it out.
+    The variant is chosen when `when` was written with anything but its default; no `when` is always chosen.
+    `state` and `unscaled_state` lead from an `opt_state` to each leaf of the flax state; `needs` names `Support` pieces.
+    `note` tells a reviewer, in one sentence, why this is not the alias of the same name.
+    """
+
+    write: str
+    when: str | None = None
+    unscaled: str | None = None
+    state: Mapping[str, str] = field(default_factory=dict)
+    unscaled_state: Mapping[str, str] = field(default_factory=dict)
+    needs: tuple[str, ...] = ()
+    note: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class OptimizerRule:
+    """One class of flax.optim: its signature as the manual printed it, and its variants, most special first."""
+
+    flax: str
+    variants: tuple[Variant, ...]
+    agreement: Agreement
+    examples: tuple[Example, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Support:
+    """A few lines that Optax lacks, written once into the user's program; `why` is for the reviewer."""
+
+    name: str
+    source: str
+    imports: tuple[str, ...]
+    why: str
