@@ -24,7 +24,11 @@ def signature(flax: str) -> Signature:
     if not isinstance(call, ast.Call) or not isinstance(call.func, ast.Attribute):
         raise ValueError(f"not the signature of a class: {flax}")
     required = {arg.id: None for arg in call.args if isinstance(arg, ast.Name)}
-    optional = {keyword.arg: ast.unparse(keyword.value) for keyword in call.keywords if keyword.arg}
+    optional = {
+        keyword.arg: ast.get_source_segment(flax, keyword.value)
+        for keyword in call.keywords
+        if keyword.arg
+    }
     return Signature(call.func.attr, {**required, **optional}, _rest(call))
 
 

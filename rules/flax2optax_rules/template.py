@@ -64,10 +64,13 @@ def bind(
 
 
 def choose(rule: OptimizerRule, arguments: Mapping[str, str]) -> Variant:
-    """The first variant whose `when` the user wrote with something other than the default."""
-    defaults = signature(rule.flax).defaults
+    """The first variant whose every condition holds; one with nothing to write says why there is none."""
+    known = signature(rule.flax).defaults
     for variant in rule.variants:
-        if variant.when is None or _differs(arguments, variant.when, defaults[variant.when]):
+        conditions = (variant.when or "").split()
+        if all(_holds(condition, arguments, known) for condition in conditions):
+            if not variant.write:
+                raise RuleError(variant.note)
             return variant
     raise RuleError(f"{rule.flax} has no variant for every call")
 
@@ -122,15 +125,21 @@ def _bind_rest(
     return {rest: ", ".join(positional)}
 
 
-def _differs(arguments: Mapping[str, str], name: str, default: str | None) -> bool:
+def _holds(condition: str, arguments: Mapping[str, str], known: Mapping[str, str | None]) -> bool:
+    name, equals, literal = condition.partition("=")
     if name not in arguments:
         return False
-    if default is None:
-        return True
+    if equals:
+        return _same(arguments[name], literal)
+    return not _same(arguments[name], known[name] or "")
+
+
+def _same(left: str, right: str) -> bool:
+    """Whether two expressions are the same literal (`0` and `0.0` are), or the same text."""
     try:
-        return bool(ast.literal_eval(arguments[name]) != ast.literal_eval(default))
+        return bool(ast.literal_eval(left) == ast.literal_eval(right))
     except (ValueError, SyntaxError):
-        return arguments[name] != default
+        return left == right
 
 
 def _drop_absent(template: str, arguments: Mapping[str, str]) -> str:

@@ -28,8 +28,11 @@ class Variant:
     `unscaled` is the same transformation with no rate, for programs whose step multiplies the updates by `-rate`;
     it is None where something follows the rate.
     `{x}` inserts the user's expression for `x` or flax's default; `{x?}` drops the argument when the user left it out.
-    The variant is chosen when `when` was written with anything but its default; no `when` is always chosen.
-    `state` and `unscaled_state` lead from an `opt_state` to each leaf of the flax state; `needs` names `Support` pieces.
+    `when` holds conditions in one line: `x` was written with anything but its default, `x=True` with that literal.
+    The first variant whose every condition holds is chosen; one that writes nothing refuses, and its `note` says why.
+    `state` and `unscaled_state` are what to append to `opt_state` to reach each leaf of the flax state;
+    one that starts with a minus is the negated leaf.
+    `needs` names `Support` pieces.
     `note` tells a reviewer, in one sentence, why this is not the alias of the same name.
     """
 
