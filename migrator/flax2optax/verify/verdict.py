@@ -1,0 +1,132 @@
+"""The calibrated criterion: how far may two equal programs part, judged by how far a rounding error parts one of them.
+
+noise = the largest deviation of control runs, which start one or two units in the last place off, per leaf and step.
+ratio = the largest |after - before| / (noise + one unit in the last place of the leaf).
+In float64 correct migrations stay near 1 and the smallest mistakes begin at a million, so the limit needs no tuning.
+"""
+
+import math
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any, Final
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+from numpy.typing import NDArray
+
+LIMIT: Final = 16.0
+FINFO: Final[Any] = jnp.finfo
+Array = NDArray[Any]
+Leaves = Mapping[str, Array]
+"""One step: its leaves by path, so that a FrozenDict equals a dict."""
+Run = Sequence[Leaves]
+
+
+@dataclass(frozen=True, slots=True)
+class Verdict:
+    """Whether two runs are one; otherwise `detail` says how the worst leaf differs. Steps count from 1."""
+
+    equal: bool
+    ratio: float
+    leaf: str
+    step: int
+    detail: str
+
+
+def leaves_by_path(tree: Any) -> dict[str, Array]:
+    """The leaves of one step on the host, by `/`-joined path."""
+    leaves, _ = jax.tree_util.tree_flatten_with_path(tree)
+    return {
+        jax.tree_util.keystr(path, simple=True, separator="/"): _on_host(leaf)
+        for path, leaf in leaves
+    }
+
+
+def judge(before: Run, controls: Sequence[Run], after: Run) -> Verdict:
+    """Compare two runs leaf by leaf and step by step; the first place beyond the limit is named."""
+    if not before:
+        return _different(0, "", "the program before yields no step")
+    if len(before) != len(after):
+        return _different(0, "", f"{len(before)} steps before, {len(after)} after")
+    worst = Verdict(True, 0.0, "", 0, "")
+    for number, (old, new) in enumerate(zip(before, after, strict=True)):
+        noisy = [control[number] for control in controls if number < len(control)]
+        verdict = _judge_step(number + 1, old, noisy, new)
+        if not verdict.equal:
+            return verdict
+        worst = max(worst, verdict, key=lambda one: one.ratio)
+    return worst
+
+
+def _judge_step(step: int, old: Leaves, noisy: Sequence[Leaves], new: Leaves) -> Verdict:
+    if old.keys() != new.keys():
+        missing, added = sorted(old.keys() - new.keys()), sorted(new.keys() - old.keys())
+        return _different(
+            step, (missing + added)[0], f"the tree changed: missing {missing}, added {added}"
+        )
+    verdicts = (
+        _judge_leaf(step, path, old[path], [one[path] for one in noisy], new[path]) for path in old
+    )
+    return max(verdicts, key=lambda one: one.ratio, default=Verdict(True, 0.0, "", step, ""))
+
+
+def _judge_leaf(step: int, path: str, old: Array, noisy: Sequence[Array], new: Array) -> Verdict:
+    if old.shape != new.shape:
+        return _different(step, path, f"shape {old.shape} before, {new.shape} after")
+    if not jnp.issubdtype(old.dtype, jnp.number):
+        return _judge_exactly(step, path, old, new)
+    eps = _eps(old)
+    old, new = _wide(old), _wide(new)
+    controls = [_wide(one) for one in noisy if one.shape == old.shape]
+    if not _same_nans(old, controls, new):
+        return _different(step, path, "NaN in one of the two only")
+    finite = np.isfinite(np.stack([old, new, *controls])).all(axis=0) | (old == new)
+    difference = _largest(old, new, finite)
+    noise = max((_largest(old, one, finite) for one in controls), default=0.0)
+    unit = float(eps * np.max(np.abs(old[finite]), initial=0.0))
+    ratio = 0.0 if difference == 0 else _ratio(difference, noise + unit)
+    detail = f"differs by {difference:.3g}, rounding makes {noise + unit:.3g}"
+    return Verdict(ratio <= LIMIT, ratio, path, step, detail if ratio else "")
+
+
+def _judge_exactly(step: int, path: str, old: Array, new: Array) -> Verdict:
+    if np.array_equal(old, new):
+        return Verdict(True, 0.0, path, step, "")
+    return _different(step, path, "differs")
+
+
+def _same_nans(old: Array, controls: Sequence[Array], new: Array) -> bool:
+    """A NaN is the program's own where the run before, or one disturbed by rounding, has it too."""
+    masks = np.isnan(np.stack([old, *controls]))
+    anywhere, everywhere = masks.any(axis=0), masks.all(axis=0)
+    return bool(np.all(np.where(np.isnan(new), anywhere, ~everywhere)))
+
+
+def _largest(left: Array, right: Array, where: Array) -> float:
+    with np.errstate(invalid="ignore"):
+        gap = np.where(left == right, 0.0, np.abs(left - right))
+    return float(np.max(gap[where], initial=0.0))
+
+
+def _ratio(difference: float, scale: float) -> float:
+    return difference / scale if scale else math.inf
+
+
+def _eps(array: Array) -> float:
+    """What one unit in the last place is to a leaf; whole numbers have no rounding."""
+    return float(FINFO(array.dtype).eps) if jnp.issubdtype(array.dtype, jnp.inexact) else 0.0
+
+
+def _on_host(leaf: Any) -> Array:
+    if isinstance(leaf, jax.Array) and jnp.issubdtype(leaf.dtype, jax.dtypes.prng_key):
+        return np.asarray(jax.random.key_data(leaf))
+    return np.asarray(leaf)
+
+
+def _wide(array: Array) -> Array:
+    return array.astype(np.complex128 if np.iscomplexobj(array) else np.float64)
+
+
+def _different(step: int, path: str, detail: str) -> Verdict:
+    return Verdict(False, math.inf, path, step, detail)
