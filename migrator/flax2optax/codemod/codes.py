@@ -254,6 +254,12 @@ _ALL = (
         "Names such as `flax.nn.optimizers` or the module-level functions of the first releases have no counterpart that was measured.",
         "Move to flax 0.5 first, or write the optax transformation by hand.",
     ),
+    Code(
+        "FXO904",
+        "Code inside a notebook magic is not looked at",
+        "A cell such as `%%writefile` or `%%bash` holds text that is not part of the notebook's own program. It names flax.optim, so something is left to do in it.",
+        "Move the code to a file or to a plain cell, and run again.",
+    ),
 )
 
 CODES: Mapping[str, Code] = MappingProxyType({entry.code: entry for entry in _ALL})

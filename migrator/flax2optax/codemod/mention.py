@@ -1,29 +1,32 @@
 """Bytes before trees: does a file name the API at all? Imports nothing, so that the answer no costs nothing."""
 
 _WORD = frozenset(b"abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789_")
-_ALONE = (b"apply_gradient", b"compute_gradient", b"OptimizerDef", b"MultiOptimizer")
+_STEPS = (b"apply_gradient", b"compute_gradient")
 
 
-def mentions_api(data: bytes) -> bool:
-    """Return whether a file with these bytes may use flax.optim without importing it through another file.
+def mentions_api(data: bytes | bytearray, end: int | None = None) -> bool:
+    """Return whether a file with these bytes (up to `end`) may use flax.optim.
 
-    `flax` with the word `optim`, or a name that is the API's own; a comment or a string is enough.
+    That is `flax` with the word `optim`, or a step by its own name; a comment or a string is enough.
     """
-    if b"flax" in data and _has_word(data, b"optim"):
+    if data.find(b"flax", 0, end) >= 0 and _has_word(data, b"optim", end):
         return True
-    return any(_has_word(data, word) for word in _ALONE)
+    if data.find(b"_gradient", 0, end) < 0:
+        return False
+    return any(_has_word(data, word, end) for word in _STEPS)
 
 
-def _has_word(data: bytes, word: bytes) -> bool:
-    start = data.find(word)
-    while start >= 0:
-        end = start + len(word)
-        if _begins(data, start) and (end == len(data) or data[end] not in _WORD):
+def _has_word(data: bytes | bytearray, word: bytes, end: int | None) -> bool:
+    stop = len(data) if end is None else end
+    at = data.find(word, 0, stop)
+    while at >= 0:
+        after = at + len(word)
+        if _begins(data, at) and (after == stop or data[after] not in _WORD):
             return True
-        start = data.find(word, end)
+        at = data.find(word, after, stop)
     return False
 
 
-def _begins(data: bytes, start: int) -> bool:
+def _begins(data: bytes | bytearray, at: int) -> bool:
     """In a notebook the word may follow the `n` of an escaped line end."""
-    return start == 0 or data[start - 1] not in _WORD or data[start - 2 : start - 1] == b"\\"
+    return at == 0 or data[at - 1] not in _WORD or data[at - 2 : at - 1] == b"\\"
