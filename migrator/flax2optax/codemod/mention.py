@@ -1,5 +1,6 @@
 """Bytes before trees: does a file name the API at all? Imports nothing, so that the answer no costs nothing."""
 
+NOTHING_FOUND = "No use of flax.optim found.\n"
 _WORD = frozenset(b"abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789_")
 _STEPS = (b"apply_gradient", b"compute_gradient")
 

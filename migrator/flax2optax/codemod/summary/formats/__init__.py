@@ -1,0 +1,1 @@
+"""One small module per format, each with one function `render(report) -> str`."""
