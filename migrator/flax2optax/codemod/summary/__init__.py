@@ -3,13 +3,9 @@
 Never: decides anything, colours code through markup, reads a file.
 """
 
-from collections.abc import Mapping, Sequence
 from importlib import import_module
 from typing import Protocol, cast
 
-from flax2optax.codemod.diagnostic import Diagnostic
-from flax2optax.codemod.outcome import Outcome
-from flax2optax.codemod.source import SourceFile
 from flax2optax.codemod.summary.patch import patch
 from flax2optax.codemod.summary.report import Finding, Report, State, make_report
 from flax2optax.codemod.summary.statistics import closing_line, per_code

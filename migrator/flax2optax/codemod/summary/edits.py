@@ -19,11 +19,8 @@ class Edit:
 
     def touches(self, first: int, last: int) -> bool:
         """Return whether the edit changes a line of the range, or is put right before or behind it."""
-        return (
-            self.start <= last + 1 and self.end > first
-            if self.start == self.end
-            else (self.start <= last and self.end > first)
-        )
+        slack = int(self.start == self.end)
+        return self.start <= last + slack and self.end > first - slack
 
 
 Edits = Mapping[str, tuple[Edit, ...]]
