@@ -16,7 +16,7 @@ from flax2optax.codemod.write.dirty import dirty_files
 from flax2optax.codemod.write.groups import groups_of
 from flax2optax.codemod.write.journal import Journal
 
-__all__ = ["Written", "encode_all", "write"]
+__all__ = ["Written", "rehearse", "write"]
 
 Problems = dict[str, Diagnostic]
 
@@ -38,7 +38,7 @@ def write(
     allow_dirty: bool = False,
 ) -> tuple[Written, tuple[Diagnostic, ...]]:
     """Write every group of files that hang together, or leave that group as it is."""
-    files, problems = encode_all(changes)
+    files, problems = _encoded(changes)
     groups = groups_of(changes, flows)
     if not allow_dirty:
         problems |= _dirty(changes)
@@ -54,8 +54,19 @@ def write(
     return Written(tuple(done), refused, journal.run), tuple(problems.values())
 
 
-def encode_all(changes: Iterable[FileChange]) -> tuple[Mapping[FileChange, Replacement], Problems]:
-    """Return the new bytes of every change that really is one, and by file what cannot be encoded."""
+def rehearse(
+    changes: Sequence[FileChange], flows: Sequence[FlowSummary]
+) -> tuple[Written, tuple[Diagnostic, ...]]:
+    """Return what would be written as far as the new text decides it; the disk is not looked at."""
+    _, problems = _encoded(changes)
+    groups = groups_of(changes, flows)
+    done = tuple(change for group in groups if _sound(group, problems) for change in group)
+    refused = tuple(change for change in changes if change not in done)
+    return Written(done, refused), tuple(problems.values())
+
+
+def _encoded(changes: Iterable[FileChange]) -> tuple[Mapping[FileChange, Replacement], Problems]:
+    """Return the new bytes of every file, and by file what cannot be encoded."""
     files: dict[FileChange, Replacement] = {}
     problems: Problems = {}
     for change in changes:

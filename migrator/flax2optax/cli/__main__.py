@@ -1,0 +1,7 @@
+"""`python -m flax2optax.cli`."""
+
+import sys
+
+from flax2optax.cli import main
+
+sys.exit(main())

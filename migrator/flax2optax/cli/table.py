@@ -1,0 +1,9 @@
+"""The commands by name. A module of `commands` is imported when its command is called or asked for help."""
+
+COMMANDS = {
+    "migrate": "Rewrite programs from flax.optim to Optax, in place (the default command).",
+    "check": "Report what is to be migrated; write nothing.",
+    "undo": "Put back the bytes that a run replaced.",
+    "explain": "Tell what a code or a rule means.",
+}
+DEFAULT = "migrate"
