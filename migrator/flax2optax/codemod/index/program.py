@@ -1,0 +1,135 @@
+"""The program: its files, which module name means which file, and each file's tree, parsed when first asked for."""
+
+from __future__ import annotations
+
+import os.path
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass, field
+
+import libcst as cst
+
+from flax2optax.codemod.index.lower import lower
+from flax2optax.codemod.index.tree import Import, Module
+
+STRIDE = 10_000_000  # ids of one module
+
+
+class ParseFailure(Exception):
+    """A file that Python's grammar does not accept."""
+
+    def __init__(self, path: str, line: int, column: int, message: str) -> None:
+        super().__init__(message)
+        self.path, self.line, self.column = path, line, column
+
+
+def parse(text: str, path: str) -> cst.Module:
+    """Parse one file, or raise `ParseFailure`."""
+    try:
+        return cst.parse_module(text)
+    except cst.ParserSyntaxError as error:
+        raise ParseFailure(path, error.raw_line, error.raw_column + 1, error.message) from error
+    except (RecursionError, ValueError) as error:
+        raise ParseFailure(path, 1, 1, str(error) or type(error).__name__) from error
+
+
+@dataclass
+class Program:
+    """Files by path (normal, '/'-separated); `read` gives a file's text, `candidates` are the ones to migrate."""
+
+    candidates: tuple[str, ...]
+    paths: frozenset[str]
+    read: Callable[[str], str | None]
+    root: str
+    modules: dict[str, Module] = field(default_factory=dict)
+    by_number: dict[int, Module] = field(default_factory=dict)
+    failures: dict[str, ParseFailure] = field(default_factory=dict)
+
+    def module(self, path: str) -> Module:
+        """The tree of a file; an empty one where it cannot be read or parsed (see `failures`)."""
+        if path not in self.modules:
+            base = STRIDE * (len(self.modules) + 1)
+            text = self.read(path)
+            module = Module(path, base)
+            try:
+                module = lower(parse(text or "", path), path, base)[0]
+            except ParseFailure as failure:
+                self.failures[path] = failure
+            self.modules[path] = module
+            self.by_number[base // STRIDE] = module
+        return self.modules[path]
+
+    def owner(self, node: int) -> Module:
+        """The module a node belongs to."""
+        return self.by_number[node // STRIDE]
+
+    def resolve(self, path: str, statement: Import, name: str | None = None) -> str | None:
+        """The file that `import name` or `from module import` in `path` means; None for a library's."""
+        dotted = name if name is not None else (statement.module or "")
+        if statement.level:
+            folder = os.path.dirname(path)
+            for _ in range(statement.level - 1):
+                folder = os.path.dirname(folder)
+            return self.find(folder, dotted)
+        return self.absolute(path, dotted)
+
+    def absolute(self, path: str, dotted: str) -> str | None:
+        """Search the file's own folder and each folder above it up to the root, then `src`-like folders."""
+        if dotted.split(".")[0] in NEVER_OURS:
+            return None
+        folder = os.path.dirname(path)
+        while True:
+            for place in (folder, os.path.join(folder, "src")):
+                found = self.find(place, dotted)
+                if found is not None and found != path:
+                    return found
+            if folder == self.root or not folder.startswith(self.root) or os.path.dirname(folder) == folder:
+                return None
+            folder = os.path.dirname(folder)
+
+    def find(self, folder: str, dotted: str) -> str | None:
+        """The file of `dotted` below `folder`: a module, a package, or (as '…/') a folder without `__init__`."""
+        base = os.path.join(folder, *dotted.split(".")) if dotted else folder
+        for candidate in (os.path.join(base, "__init__.py"), base + ".py"):
+            if candidate in self.paths:
+                return candidate
+        return base + "/" if base in self._folders else None
+
+    @property
+    def _folders(self) -> frozenset[str]:
+        if not hasattr(self, "_folder_cache"):
+            self._folder_cache = frozenset(_folders(self.paths))
+        return self._folder_cache
+
+    def importers(self, path: str) -> Iterable[str]:
+        """Loaded modules that import `path`."""
+        for module in list(self.modules.values()):
+            for statement in module.imports:
+                if path in self.targets(module.path, statement):
+                    yield module.path
+
+    def targets(self, path: str, statement: Import) -> set[str]:
+        """The project files one import statement names."""
+        found: set[str | None] = set()
+        if statement.is_from:
+            base = self.resolve(path, statement)
+            found.add(base)
+            for alias in statement.aliases:
+                if base is not None and (base.endswith("/") or base.endswith("__init__.py")):
+                    folder = base.rstrip("/") if base.endswith("/") else os.path.dirname(base)
+                    found.add(self.find(folder, alias.name))
+        else:
+            found.update(self.resolve(path, statement, alias.name) for alias in statement.aliases)
+        return {f for f in found if f is not None}
+
+
+NEVER_OURS = frozenset({"flax", "jax", "optax", "numpy", "functools", "typing", "dataclasses", "collections"})
+
+
+def _folders(paths: Iterable[str]) -> Iterable[str]:
+    seen: set[str] = set()
+    for path in paths:
+        folder = os.path.dirname(path)
+        while folder and folder not in seen:
+            seen.add(folder)
+            yield folder
+            folder = os.path.dirname(folder)

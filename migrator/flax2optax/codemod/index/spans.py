@@ -1,0 +1,65 @@
+"""From node numbers back to places in the text; computed only for files that are reported or changed."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import libcst as cst
+from libcst.metadata import ByteSpanPositionProvider, MetadataWrapper
+
+from flax2optax.codemod.diagnostic import Location
+from flax2optax.codemod.index.lower import lower
+
+
+@dataclass(frozen=True, slots=True)
+class Span:
+    """A half-open range of UTF-8 bytes."""
+
+    start: int
+    end: int
+
+
+class Spans:
+    """Byte spans of one file's nodes. Parentheses around an expression are outside its span."""
+
+    def __init__(self, text: str, path: str, base: int) -> None:
+        self.data = text.encode()
+        self.path = path
+        self.base = base
+        tree = cst.parse_module(text)
+        wrapper = MetadataWrapper(tree, unsafe_skip_copy=True)
+        positions = wrapper.resolve(ByteSpanPositionProvider)
+        _, nodes = lower(tree, path, base)
+        self._nodes = nodes
+        self._positions = positions
+
+    def node(self, id_: int) -> cst.CSTNode:
+        """The LibCST node with this number."""
+        return self._nodes[id_ - self.base]
+
+    def span(self, id_: int) -> Span:
+        """The bytes of a node, without the whitespace and parentheses around it."""
+        node = self.node(id_)
+        found = self._positions.get(node)
+        if found is None:  # the line of a one-line suite is ours, not the tree's
+            assert isinstance(node, cst.SimpleStatementLine)
+            first, last = self._positions[node.body[0]], self._positions[node.body[-1]]
+            return Span(first.start, last.start + last.length)
+        return Span(found.start, found.start + found.length)
+
+    def text(self, id_: int) -> str:
+        """The source of a node."""
+        span = self.span(id_)
+        return self.data[span.start : span.end].decode()
+
+    def location(self, id_: int) -> Location:
+        """Lines and columns of a node."""
+        span = self.span(id_)
+        line, column = self._position(span.start)
+        end_line, end_column = self._position(span.end)
+        return Location(self.path, line, column, end_line, end_column)
+
+    def _position(self, offset: int) -> tuple[int, int]:
+        line = self.data.count(b"\n", 0, offset) + 1
+        start = self.data.rfind(b"\n", 0, offset) + 1
+        return line, len(self.data[start:offset].decode()) + 1

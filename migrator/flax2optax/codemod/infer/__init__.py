@@ -1,0 +1,145 @@
+"""ProgramIndex → OptimizerFacts: which expression may hold which optimizer value, by abstract interpretation.
+
+Functions have summaries, one per kind of arguments; local names are flow-sensitive; fields and globals are not.
+Runs to a fixed point over the whole program. Never edits, never imports jax.
+"""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass
+
+from flax2optax.codemod.index.program import Program
+from flax2optax.codemod.index.tree import Function, NodeId
+from flax2optax.codemod.infer.calls import Args, call_bound
+from flax2optax.codemod.infer.flows import Union, flows
+from flax2optax.codemod.infer.interpret import run_frame
+from flax2optax.codemod.infer.library import call_free
+from flax2optax.codemod.infer.machine import Machine
+from flax2optax.codemod.infer.objects import declared_fields, family, subclasses
+from flax2optax.codemod.infer.values import FunctionRef, Instance, Optimizer, Value, one
+
+OPTIMIZER_NAME = re.compile(r"(^|_)opt(im|imizer|imiser)?s?\d*($|_)", re.IGNORECASE)
+
+
+@dataclass(frozen=True, slots=True)
+class OptimizerFacts:
+    """What the analysis knows; `machine` has the values per expression, escapes, call targets and heap."""
+
+    program: Program
+    machine: Machine
+    flows: Union
+
+    def value(self, node: NodeId) -> Value:
+        """What an expression may hold; the empty value where it was never reached."""
+        return self.machine.values.get(node, frozenset())
+
+
+def infer(program: Program, paths: tuple[str, ...]) -> OptimizerFacts:
+    """Analyse the files `paths` and everything they import."""
+    m = Machine(program)
+    m.run = lambda frame: run_frame(m, frame)
+    m.call_bound = lambda frame, node, value: call_bound(m, frame, node, value)
+    for path in paths:
+        m.ensure(m.module_frame(path))
+    m.settle()
+    _call_the_uncalled(m)
+    while _believe(m):
+        m.settle()
+        _call_the_uncalled(m)
+    return OptimizerFacts(program, m, flows(m))
+
+
+def _call_the_uncalled(m: Machine) -> None:
+    """Run every function nobody calls with parameters nobody passes; those nobody mentions first."""
+    while True:
+        waiting = [f for f in m.functions.values() if f.id not in m.called]
+        ready = [(f, refs) for f in waiting if (refs := _references(m, f))]
+        if not ready:
+            return
+        fewest = min(_mentions(m, f) for f, _ in ready)
+        for function, refs in ready:
+            if _mentions(m, function) == fewest and function.id not in m.called:
+                for ref in refs:
+                    _call(m, function, ref)
+                m.settle()
+
+
+def _mentions(m: Machine, function: Function) -> int:
+    if function.owner is not None:
+        return 1 if function.name.startswith("_") and not function.name.startswith("__") else 0
+    return sum(module.names.get(function.name, 0) for module in m.program.modules.values())
+
+
+def _references(m: Machine, function: Function) -> list[FunctionRef]:
+    """The frames a function was defined in."""
+    if function.parent is None:
+        frame = m.by_key.get(("module", function.module.path))
+        return [FunctionRef(function.id, frame.index)] if frame else []
+    return [FunctionRef(function.id, f.index) for f in list(m.frames) if f.function is function.parent]
+
+
+def _call(m: Machine, function: Function, ref: FunctionRef) -> None:
+    frame = m.frames[ref.frame]
+    args = Args()
+    static = any("staticmethod" in str(m.values.get(d.id)) for d in function.decorators)
+    if function.owner is not None and not static:
+        owners = [function.owner.id, *subclasses(m, function.owner.id)]
+        own = [
+            c for c in owners if c == function.owner.id or function.name not in m.fields(("class", c))
+        ]
+        args = args.before(frozenset(Instance(c) for c in own))
+    call_free(m, frame, ref, args)
+
+
+def _believe(m: Machine) -> bool:
+    """Take free parameters for optimizers, or for the record that holds one, by the way they are used."""
+    if _defines_apply_gradient(m):
+        return False
+    grown = False
+    for (function, path), uses in list(m.free_uses.items()):
+        if (function, path) in m.believed:
+            continue
+        value = _believed(m, path, uses, m.functions[function])
+        if value:
+            m.believed[function, path] = value
+            _replace_free(m, function, path, value)
+            grown = True
+    return grown
+
+
+def _believed(m: Machine, path: str, uses: dict[str, NodeId], function: Function) -> Value:
+    last = path.rsplit(".", 1)[-1]
+    named = OPTIMIZER_NAME.search(last) is not None and not last.endswith("def")
+    if "apply_gradient" in uses or (named and uses.keys() & {"target", "optimizer_def", "apply_gradient"}):
+        site = next((p.id for p in function.parameters if p.name == path), next(iter(uses.values())))
+        m.assume(site, "use")
+        return one(Optimizer(site))
+    records = [
+        class_id
+        for class_id in m.classes
+        if any(OPTIMIZER_NAME.search(name) for name in uses) and _holds(m, class_id, set(uses))
+    ]
+    families = {family(m, c) for c in records}
+    return frozenset(Instance(c) for c in records[:1]) if len(families) == 1 else frozenset()
+
+
+def _holds(m: Machine, class_id: NodeId, uses: set[str]) -> bool:
+    """Whether a class has all these fields or methods, an optimizer among them."""
+    fields = {name for name, _ in declared_fields(m, class_id)} | set(map(str, m.fields(family(m, class_id))))
+    known = fields | set(map(str, m.fields(("class", class_id)))) | {"replace", "_replace"}
+    stored = [m.cells.get((family(m, class_id), name), frozenset()) for name in uses & fields]
+    return uses <= known and any(isinstance(a, Optimizer) for value in stored for a in value)
+
+
+def _replace_free(m: Machine, function: NodeId, path: str, value: Value) -> None:
+    for frame in list(m.frames):
+        if frame.function is not None and frame.function.id == function:
+            if path in frame.parameters:
+                frame.parameters[path] = value
+                frame.variables[path] = value
+            m.soil(frame)
+
+
+def _defines_apply_gradient(m: Machine) -> bool:
+    return any(f.name == "apply_gradient" and f.owner is not None for f in m.functions.values())

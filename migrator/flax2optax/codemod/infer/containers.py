@@ -1,0 +1,206 @@
+"""Tuples, lists, dicts and iterators: items, elements, unpacking, and the methods that matter."""
+
+from __future__ import annotations
+
+from flax2optax.codemod.index import tree as t
+from flax2optax.codemod.index.tree import NodeId
+from flax2optax.codemod.infer.machine import Escape, Frame, Machine
+from flax2optax.codemod.infer.objects import carries, record_fields
+from flax2optax.codemod.infer.values import (
+    NOTHING,
+    OTHER,
+    UNKNOWN,
+    Atom,
+    Attr,
+    Container,
+    Free,
+    Instance,
+    Literal,
+    Optimizer,
+    Part,
+    Serialized,
+    TupleOf,
+    Unknown,
+    Value,
+    join,
+    one,
+)
+
+CONTAINER_METHODS = frozenset({
+    "append", "appendleft", "copy", "extend", "get", "insert", "items", "keys", "pop", "popitem", "popleft",
+    "setdefault", "update", "values", "add", "send", "__next__", "unfreeze", "freeze", "_asdict", "copy_and_resolve_references",
+})  # fmt: skip
+
+
+def elements(m: Machine, reader: Frame, value: Value) -> Value:
+    """What iterating over a value yields."""
+    return join(*(_elements(m, reader, atom) for atom in value))
+
+
+def _elements(m: Machine, reader: Frame, atom: Atom) -> Value:
+    match atom:
+        case TupleOf(items=items):
+            return join(*items) or NOTHING
+        case Container(site=site, kind="dict"):
+            m.load_all(reader, site)
+            return join(OTHER, *(one(Literal(k)) for k in m.fields(site) if isinstance(k, str) and k != "*"))
+        case Container(site=site):
+            return m.load_all(reader, site)
+        case Instance():
+            return join(*(value for _, value in record_fields(m, reader, atom))) or OTHER
+        case Unknown() | Optimizer():
+            return UNKNOWN
+        case Free():
+            return OTHER
+        case Part(kind="hyper_params") | Serialized():
+            return one(atom)
+    return OTHER
+
+
+def item(m: Machine, reader: Frame, base: Value, key: Value, sliced: bool, node: NodeId) -> Value:
+    """`base[key]`."""
+    names = [a.value for a in key if isinstance(a, Literal)]
+    exact = len(names) == len(key) and not sliced
+    found = NOTHING
+    for atom in base:
+        if sliced and isinstance(atom, TupleOf | Container):
+            found = join(found, _slice(m, reader, atom, node))
+        elif exact and isinstance(atom, TupleOf | Container):
+            found = join(found, *(_keyed(m, reader, atom, name) for name in names))
+        else:
+            found = join(found, _any_item(m, reader, atom))
+    return found
+
+
+def _slice(m: Machine, reader: Frame, atom: Atom, node: NodeId) -> Value:
+    m.store(node, "*", _elements(m, reader, atom))
+    return one(Container(node, "list"))
+
+
+def _keyed(m: Machine, reader: Frame, atom: TupleOf | Container, name: object) -> Value:
+    if isinstance(atom, TupleOf):
+        if isinstance(name, int) and -len(atom.items) <= name < len(atom.items):
+            return atom.items[name]
+        return join(*atom.items)
+    if atom.kind != "dict" and isinstance(name, int) and name < 0:
+        return m.load_all(reader, atom.site)
+    return join(m.load(reader, atom.site, name), m.load(reader, atom.site, "*"))  # type: ignore[arg-type]
+
+
+def _any_item(m: Machine, reader: Frame, atom: Atom) -> Value:
+    match atom:
+        case Container(site=site):
+            return m.load_all(reader, site)
+        case Free(function=function, path=path) if path.count(".") < 3:
+            return one(Free(function, path + ".[]"))
+        case Part(kind="target"):
+            return OTHER
+        case Part() | Serialized() | Unknown():
+            return one(atom)
+    return _elements(m, reader, atom)
+
+
+def store_item(
+    m: Machine, reader: Frame, base: Value, key: Value, value: Value, node: NodeId
+) -> None:
+    """`base[key] = value`."""
+    names = [a.value for a in key if isinstance(a, Literal)]
+    for atom in base:
+        if isinstance(atom, Container):
+            for name in names if len(names) == len(key) else ["*"]:
+                m.store(atom.site, name, value)
+        elif carries(m, reader, value):
+            m.escapes[Escape(node, "item", "an item of an object that cannot be seen", value)] = None
+
+
+def unpack(
+    m: Machine, reader: Frame, targets: tuple[t.Expression, ...], value: Value
+) -> list[Value]:
+    """What each target of an unpacking gets."""
+    result = [NOTHING] * len(targets)
+    for atom in value:
+        for index, part in enumerate(_unpacked(m, reader, targets, atom)):
+            result[index] = join(result[index], part)
+    return result
+
+
+def _unpacked(
+    m: Machine, reader: Frame, targets: tuple[t.Expression, ...], atom: Atom
+) -> list[Value]:
+    star = next((i for i, target in enumerate(targets) if isinstance(target, t.Starred)), None)
+    items = _listed(m, reader, atom)
+    if items is not None and star is None and len(items) == len(targets):
+        return items
+    if items is not None and star is not None and len(items) >= len(targets) - 1:
+        after = len(targets) - star - 1
+        middle = items[star : len(items) - after]
+        site = targets[star].id
+        for value in middle:
+            m.store(site, "*", value)
+        tail = items[len(items) - after :] if after else []
+        return [*items[:star], one(Container(site, "list")), *tail]
+    if items is not None:
+        return []
+    return [_elements(m, reader, atom)] * len(targets)
+
+
+def _listed(m: Machine, reader: Frame, atom: Atom) -> list[Value] | None:
+    """The items in order, where they are known."""
+    match atom:
+        case TupleOf(items=items):
+            return list(items)
+        case Container(site=site, kind="list"):
+            m.load_all(reader, site)
+            keys = m.fields(site)
+            if keys and all(isinstance(k, int) for k in keys):
+                return [m.load(reader, site, k) for k in sorted(keys)]  # type: ignore[type-var]
+        case Instance():
+            fields = record_fields(m, reader, atom)
+            return [value for _, value in fields] or None
+    return None
+
+
+def container_method(
+    m: Machine, reader: Frame, atom: Attr, positional: list[Value], keywords: dict[str, Value], node: NodeId
+) -> Value:
+    """Call a method of a list or dict."""
+    assert isinstance(atom.of, Container)
+    site, kind = atom.of.site, atom.of.kind
+    every = m.load_all(reader, site)
+    match atom.name:
+        case "append" | "add" | "appendleft":
+            m.store(site, "*", join(*positional))
+        case "insert":
+            m.store(site, "*", join(*positional[1:]))
+        case "extend":
+            m.store(site, "*", join(*(elements(m, reader, v) for v in positional)))
+        case "update":
+            for value in positional:
+                _update(m, reader, site, value)
+            for key, value in keywords.items():
+                m.store(site, key, value)
+        case "setdefault" if len(positional) == 2:
+            for a in positional[0]:
+                m.store(site, a.value if isinstance(a, Literal) else "*", positional[1])
+            return item(m, reader, one(atom.of), positional[0], False, node)
+        case "get" | "pop" if kind == "dict" and positional:
+            return join(item(m, reader, one(atom.of), positional[0], False, node), *positional[1:])
+        case "items":
+            m.store(node, "*", one(TupleOf((OTHER, every))))
+            return one(Container(node, "list"))
+        case "values":
+            m.store(node, "*", every)
+            return one(Container(node, "list"))
+        case "copy" | "unfreeze" | "freeze" | "_asdict":
+            return one(atom.of)
+        case "pop" | "popleft" | "__next__" | "popitem":
+            return every
+    return OTHER
+
+
+def _update(m: Machine, reader: Frame, site: NodeId, value: Value) -> None:
+    for source in value:
+        if isinstance(source, Container):
+            m.load_all(reader, source.site)
+            for key in m.fields(source.site):
+                m.store(site, key, m.load(reader, source.site, key))

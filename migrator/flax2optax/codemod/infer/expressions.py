@@ -1,0 +1,221 @@
+"""Expressions: what each one may hold."""
+
+from __future__ import annotations
+
+from flax2optax.codemod.index import tree as t
+from flax2optax.codemod.infer.calls import Args, call
+from flax2optax.codemod.infer.containers import elements, item
+from flax2optax.codemod.infer.machine import Machine
+from flax2optax.codemod.infer.objects import attribute
+from flax2optax.codemod.infer.scope import Env, lookup
+from flax2optax.codemod.infer.values import (
+    NOTHING,
+    OTHER,
+    Container,
+    FunctionRef,
+    Literal,
+    Other,
+    TupleOf,
+    Value,
+    join,
+    one,
+)
+
+
+def evaluate(m: Machine, env: Env, node: t.Expression) -> Value:
+    """What `node` may hold here; recorded in the facts."""
+    return m.record(node.id, _evaluate(m, env, node))
+
+
+def _evaluate(m: Machine, env: Env, node: t.Expression) -> Value:
+    match node:
+        case t.Name(name=name):
+            return lookup(m, env, name)
+        case t.Attribute(value=value, attr=attr):
+            base = evaluate(m, env, value)
+            return join(*(attribute(m, env.frame, atom, attr, node.id) for atom in base))
+        case t.Call():
+            return _call(m, env, node)
+        case t.Constant(value=value):
+            plain = value is None or isinstance(value, str | int | bool)
+            return one(Literal(value)) if plain else OTHER  # type: ignore[arg-type]
+        case t.Operation():
+            return _operation(m, env, node)
+        case t.Subscript(value=value, indices=indices, sliced=sliced):
+            base = evaluate(m, env, value)
+            keys = [evaluate(m, env, index) for index in indices]
+            key = keys[0] if len(keys) == 1 and not sliced else OTHER
+            return item(m, env.frame, base, key, sliced, node.id)
+        case t.Sequence():
+            return _sequence(m, env, node)
+        case t.Dict():
+            return _dict(m, env, node)
+        case t.Conditional(test=test, body=body, orelse=orelse):
+            evaluate(m, env, test)
+            return join(evaluate(m, env, body), evaluate(m, env, orelse))
+        case _:
+            return _rare(m, env, node)
+
+
+def _rare(m: Machine, env: Env, node: t.Expression) -> Value:
+    match node:
+        case t.Lambda(function=function):
+            for parameter in function.parameters:
+                if parameter.default is not None:
+                    default = evaluate(m, env, parameter.default)
+                    m.store(("default", function.id), parameter.name, default)
+            return one(FunctionRef(function.id, env.frame.index))
+        case t.Comprehension():
+            return _comprehension(m, env, node)
+        case t.FString(values=values):
+            for value in values:
+                evaluate(m, env, value)
+            return OTHER
+        case t.Named(target=target, value=value):
+            found = evaluate(m, env, value)
+            env.vars[target.name] = found
+            m.assign(env.frame, target.name, found)
+            m.record(target.id, found)
+            return found
+        case t.Starred(value=value):
+            return elements(m, env.frame, evaluate(m, env, value))
+        case t.Yield(kind=kind, value=value):
+            found = evaluate(m, env, value) if value is not None else one(Literal(None))
+            if kind == "await":
+                return found
+            given = elements(m, env.frame, found) if kind == "from" else found
+            function = env.frame.function
+            if function is not None:
+                m.store(function.id, "*", given)
+            return OTHER
+    return OTHER
+
+
+def _operation(m: Machine, env: Env, node: t.Operation) -> Value:
+    values = [evaluate(m, env, operand) for operand in node.operands]
+    if node.operator in ("and", "or"):
+        return join(*values)
+    if node.operator == "+" and len(values) == 2:
+        return _concatenated(m, env, node, values)
+    return OTHER
+
+
+def _concatenated(m: Machine, env: Env, node: t.Operation, values: list[Value]) -> Value:
+    left, right = values
+    if not any(isinstance(a, TupleOf | Container) for a in left | right):
+        return OTHER
+    pair = (*left, *right)
+    if len(pair) == 2 and isinstance(pair[0], TupleOf) and isinstance(pair[1], TupleOf):
+        return one(TupleOf(pair[0].items + pair[1].items))
+    m.store(node.id, "*", join(*(elements(m, env.frame, value) for value in values)))
+    return one(Container(node.id, "list"))
+
+
+def _sequence(m: Machine, env: Env, node: t.Sequence) -> Value:
+    starred = any(isinstance(e, t.Starred) for e in node.elements)
+    items = [evaluate(m, env, element) for element in node.elements]
+    if node.kind == "tuple" and not starred:
+        return one(TupleOf(tuple(items)))
+    if node.kind == "tuple" and len(node.elements) == 1:
+        return one(Container(node.id, "list")) if _fill(m, node.id, items) else OTHER
+    for index, value in enumerate(items):
+        m.store(node.id, "*" if starred else index, value)
+    return one(Container(node.id, "list" if node.kind != "set" else "set"))
+
+
+def _fill(m: Machine, site: int, items: list[Value]) -> bool:
+    for value in items:
+        m.store(site, "*", value)
+    return True
+
+
+def _dict(m: Machine, env: Env, node: t.Dict) -> Value:
+    for key, value in node.items:
+        found = evaluate(m, env, value)
+        if key is None:
+            copy_fields(m, env, found, node.id)
+            continue
+        keys = evaluate(m, env, key)
+        names = [a.value for a in keys if isinstance(a, Literal)]
+        for name in names if len(names) == len(keys) else ["*"]:
+            m.store(node.id, name, found)
+    return one(Container(node.id, "dict"))
+
+
+def copy_fields(m: Machine, env: Env, source: Value, site: int) -> None:
+    """Copy what dicts hold into the dict made at `site`, key by key."""
+    for atom in source:
+        if isinstance(atom, Container):
+            m.load_all(env.frame, atom.site)
+            for key in m.fields(atom.site):
+                m.store(site, key, m.load(env.frame, atom.site, key))
+
+
+def _comprehension(m: Machine, env: Env, node: t.Comprehension) -> Value:
+    from flax2optax.codemod.infer.interpret import assign
+
+    inner = env.fork()
+    for generator in node.generators:
+        found = elements(m, env.frame, evaluate(m, inner, generator.iterable))
+        assign(m, inner, generator.target, found)
+        for condition in generator.conditions:
+            evaluate(m, inner, condition)
+    values = [evaluate(m, inner, element) for element in node.elements]
+    key: object = "*"
+    if node.kind == "dict":
+        literal = next(iter(values[0]), Other()) if len(values[0]) == 1 else Other()
+        key = literal.value if isinstance(literal, Literal) else "*"
+    m.store(node.id, key, values[-1])  # type: ignore[arg-type]
+    kind = {"dict": "dict", "set": "set"}.get(node.kind, "list")
+    return one(Container(node.id, kind))
+
+
+def _call(m: Machine, env: Env, node: t.Call) -> Value:
+    callee = evaluate(m, env, node.func)
+    args = Args()
+    for argument in node.args:
+        value = evaluate(m, env, argument.value)
+        if argument.star == "*":
+            _spread(m, env, args, value, argument.value.id)
+        elif argument.star == "**":
+            _spread_keywords(m, env, args, value, argument.value.id)
+        elif argument.keyword is not None:
+            args.keywords[argument.keyword] = (value, argument.value.id)
+        elif args.rest:
+            args.rest = join(args.rest, value)
+        else:
+            args.positional.append((value, argument.value.id))
+    return call(m, env, node, callee, args)
+
+
+def _spread(m: Machine, env: Env, args: Args, value: Value, id_: int) -> None:
+    """`*value`: item by item where the length is known."""
+    only = next(iter(value), None)
+    if len(value) == 1 and isinstance(only, TupleOf) and not args.rest:
+        args.positional.extend((part, id_) for part in only.items)
+        args.spread.add(id_)
+        return
+    args.rest = join(args.rest, elements(m, env.frame, value), NOTHING) or OTHER
+    args.spread.add(id_)
+
+
+def _spread_keywords(m: Machine, env: Env, args: Args, value: Value, id_: int) -> None:
+    """`**value`: key by key where the keys are known."""
+    for atom in value:
+        if isinstance(atom, Container):
+            m.load_all(env.frame, atom.site)
+            for key in m.fields(atom.site):
+                found = m.load(env.frame, atom.site, key)
+                if isinstance(key, str) and key != "*":
+                    old = args.keywords.get(key, (NOTHING, id_))[0]
+                    args.keywords[key] = (join(old, found), id_)
+                else:
+                    args.keyword_rest = join(args.keyword_rest, found)
+        else:
+            args.keyword_rest = join(args.keyword_rest, OTHER)
+    args.spread.add(id_)
+
+
+def call_value(m: Machine, env: Env, node: t.Expression, callee: Value, values: list[Value]) -> Value:
+    """Call with plain values, as a decorator or a library does."""
+    return call(m, env, node, callee, Args([(value, 0) for value in values]))

@@ -1,0 +1,260 @@
+"""Statements: how values flow from line to line, through branches and loops, into fields and results."""
+
+from __future__ import annotations
+
+from flax2optax.codemod.index import tree as t
+from flax2optax.codemod.infer.containers import elements, store_item, unpack
+from flax2optax.codemod.infer.expressions import call_value, evaluate
+from flax2optax.codemod.infer.library import seen_into
+from flax2optax.codemod.infer.machine import Frame, Machine
+from flax2optax.codemod.infer.objects import store_attribute
+from flax2optax.codemod.infer.scope import Env, imported, merged
+from flax2optax.codemod.infer.values import (
+    NOTHING,
+    OTHER,
+    ClassRef,
+    External,
+    FunctionRef,
+    Literal,
+    Value,
+    join,
+    one,
+)
+
+MAX_LOOPS = 6
+TRANSPARENT = frozenset({"builtins.property", "builtins.staticmethod", "builtins.classmethod"})
+
+
+def run_frame(m: Machine, frame: Frame) -> None:
+    """Execute a module's or function's body once."""
+    env = Env(frame, dict(frame.parameters))
+    function = frame.function
+    if function is None:
+        branch(m, env, frame.module.body)
+    elif function.value is not None:
+        m.finish(frame, evaluate(m, env, function.value))
+    else:
+        branch(m, env, function.body)
+        if not env.dead:
+            m.finish(frame, one(Literal(None)))
+
+
+def execute(m: Machine, env: Env, statement: t.Statement) -> None:
+    """Execute one statement."""
+    match statement:
+        case t.Assign(targets=targets, value=value):
+            found = evaluate(m, env, value)
+            for target in targets:
+                assign(m, env, target, found)
+        case t.Evaluate(kind=kind, values=values):
+            for value in values:
+                evaluate(m, env, value)
+            env.dead = env.dead or kind == "raise"
+        case t.Return(value=value):
+            found = evaluate(m, env, value) if value is not None else one(Literal(None))
+            m.finish(env.frame, found)
+            env.dead = True
+        case t.AnnAssign(target=target, annotation=annotation, value=value):
+            evaluate(m, env, annotation)
+            if value is not None:
+                assign(m, env, target, evaluate(m, env, value))
+        case t.AugAssign(target=target, value=value):
+            old, new = evaluate(m, env, target), evaluate(m, env, value)
+            assign(m, env, target, join(old, new))
+        case t.Define(definition=t.Function() as function):
+            define_function(m, env, function)
+        case t.Define(definition=t.Class() as class_):
+            define_class(m, env, class_)
+        case t.Import():
+            for name, value, id_ in imported(m, env, statement):
+                m.record(id_, value)
+                bind(m, env, name, value)
+        case t.Delete(targets=targets):
+            for target in targets:
+                evaluate(m, env, target)
+        case t.Jump(kind=kind):
+            if kind != "pass":
+                if kind == "break" and env.breaks is not None:
+                    env.breaks.append(dict(env.vars))
+                env.dead = kind in ("break", "continue")
+        case _:
+            compound(m, env, statement)
+
+
+def compound(m: Machine, env: Env, statement: t.Statement) -> None:
+    """Execute a statement that has blocks."""
+    match statement:
+        case t.If(test=test, body=body, orelse=orelse):
+            evaluate(m, env, test)
+            yes, no = env.fork(), env.fork()
+            branch(m, yes, body)
+            branch(m, no, orelse)
+            env.merge(yes, no)
+        case t.For(target=target, iterable=iterable, body=body, orelse=orelse):
+            found = elements(m, env.frame, evaluate(m, env, iterable))
+            loop(m, env, target, found, body)
+            branch(m, env, orelse)
+        case t.While(test=test, body=body, orelse=orelse):
+            evaluate(m, env, test)
+            loop(m, env, None, NOTHING, body, test)
+            branch(m, env, orelse)
+        case t.With(items=items, body=body):
+            for context, target in items:
+                value = evaluate(m, env, context)
+                if target is not None:
+                    assign(m, env, target, value)
+            branch(m, env, body)
+        case t.Try():
+            try_(m, env, statement)
+        case t.Match(subject=subject, cases=cases):
+            value = evaluate(m, env, subject)
+            branches = [env.fork()]
+            for names, guard, body in cases:
+                arm = env.fork()
+                for name in names:
+                    bind(m, arm, name, value)
+                if guard is not None:
+                    evaluate(m, arm, guard)
+                branch(m, arm, body)
+                branches.append(arm)
+            env.merge(*branches)
+
+
+def branch(m: Machine, env: Env, body: tuple[t.Statement, ...]) -> None:
+    """Execute a block in `env` itself. Code after a return is read too, so that nothing in it goes unnoticed."""
+    for statement in body:
+        if env.dead:
+            after = env.fork()
+            after.dead = False
+            execute(m, after, statement)
+        else:
+            execute(m, env, statement)
+
+
+def loop(
+    m: Machine,
+    env: Env,
+    target: t.Expression | None,
+    item: Value,
+    body: tuple[t.Statement, ...],
+    test: t.Expression | None = None,
+) -> None:
+    """Run a loop's body until its names hold nothing new."""
+    before = dict(env.vars)
+    for _ in range(MAX_LOOPS):
+        inner = Env(env.frame, dict(env.vars), env.class_, env.class_names, False, [])
+        if target is not None:
+            assign(m, inner, target, item)
+        branch(m, inner, body)
+        if test is not None:
+            evaluate(m, inner, test)
+        assert inner.breaks is not None
+        after = merged([before, env.vars, inner.vars, *inner.breaks])
+        if after == env.vars:
+            break
+        env.vars = after
+
+
+def try_(m: Machine, env: Env, statement: t.Try) -> None:
+    """A handler may start from any point of the body."""
+    body = env.fork()
+    branch(m, body, statement.body)
+    start = Env(env.frame, merged([env.vars, body.vars]), env.class_, env.class_names, False, env.breaks)
+    branches = []
+    for type_, name, handler in statement.handlers:
+        arm = start.fork()
+        if type_ is not None:
+            evaluate(m, arm, type_)
+        if name is not None:
+            bind(m, arm, name, OTHER)
+        branch(m, arm, handler)
+        branches.append(arm)
+    branch(m, body, statement.orelse)
+    env.merge(body, *branches)
+    branch(m, env, statement.final)
+
+
+def bind(m: Machine, env: Env, name: str, value: Value) -> None:
+    """Give a name a value, here and for every closure."""
+    if env.class_ is not None:
+        env.vars[name] = value
+        env.class_names.add(name)
+        m.store(("class", env.class_.id), name, value)
+        return
+    function = env.frame.function
+    if function is not None and name in function.outer:
+        outer = env.frame.parent
+        while outer is not None and outer.function is not None and name not in outer.function.locals:
+            outer = outer.parent
+        holder = outer if outer is not None else m.module_frame(env.frame.module.path)
+        m.assign(holder, name, value)
+        return
+    env.vars[name] = value
+    m.assign(env.frame, name, value)
+
+
+def assign(m: Machine, env: Env, target: t.Expression, value: Value) -> None:
+    """Assign to a name, attribute, subscript or pattern."""
+    m.record(target.id, value)
+    match target:
+        case t.Name(name=name):
+            bind(m, env, name, value)
+        case t.Attribute(value=base, attr=attr):
+            store_attribute(m, env.frame, evaluate(m, env, base), attr, value, target.id)
+        case t.Subscript(value=base, indices=indices):
+            keys = [evaluate(m, env, index) for index in indices]
+            key = keys[0] if len(keys) == 1 else OTHER
+            store_item(m, env.frame, evaluate(m, env, base), key, value, target.id)
+        case t.Starred(value=inner):
+            assign(m, env, inner, value)
+        case t.Sequence(elements=targets):
+            for inner, item in zip(targets, unpack(m, env.frame, targets, value), strict=True):
+                assign(m, env, inner, item)
+        case _:
+            evaluate(m, env, target)
+
+
+def define_function(m: Machine, env: Env, function: t.Function) -> None:
+    """Bind a def: defaults are evaluated now, decorators applied from the inside out."""
+    defaults(m, env, function)
+    ref = FunctionRef(function.id, env.frame.index)
+    value = one(ref)
+    for decorator in reversed(function.decorators):
+        wrapper = evaluate(m, env, decorator)
+        names = {a.name for a in wrapper if isinstance(a, External)}
+        if names & TRANSPARENT or any(n.endswith((".setter", ".getter")) for n in names):
+            continue
+        if any(map(seen_into, wrapper)):
+            value = call_value(m, env, decorator, wrapper, [value]) or value
+    bind(m, env, function.name, value)
+
+
+def defaults(m: Machine, env: Env, function: t.Function) -> None:
+    """Evaluate a function's defaults and annotations where it is defined."""
+    for parameter in function.parameters:
+        if parameter.default is not None:
+            m.store(("default", function.id), parameter.name, evaluate(m, env, parameter.default))
+        if parameter.annotation is not None:
+            value = evaluate(m, env, parameter.annotation)
+            m.store(("annotation", function.id), parameter.name, value)
+    if function.returns is not None:
+        evaluate(m, env, function.returns)
+
+
+def define_class(m: Machine, env: Env, class_: t.Class) -> None:
+    """Bind a class: bases now, its body in a scope of its own."""
+    for argument in class_.arguments:
+        m.store(("bases", class_.id), argument.id, evaluate(m, env, argument.value))
+    inner = Env(env.frame, dict(env.vars), class_, set())
+    for statement in class_.body:
+        if isinstance(statement, t.AnnAssign) and isinstance(statement.target, t.Name):
+            annotation = evaluate(m, inner, statement.annotation)
+            m.store(("declared", class_.id), statement.target.name, annotation or OTHER)
+            m.field_sites[class_.id, statement.target.name] = statement.target.id
+            if statement.value is not None:
+                bind(m, inner, statement.target.name, evaluate(m, inner, statement.value))
+        else:
+            execute(m, inner, statement)
+    for decorator in class_.decorators:
+        evaluate(m, env, decorator)
+    bind(m, env, class_.name, one(ClassRef(class_.id)))

@@ -1,0 +1,310 @@
+"""Attributes: of modules, classes, instances and optimizers; and what an object carries."""
+
+from __future__ import annotations
+
+from collections.abc import Hashable
+
+from flax2optax.codemod.index.tree import NodeId
+from flax2optax.codemod.infer.machine import Escape, Frame, Machine
+from flax2optax.codemod.infer.scope import library, member
+from flax2optax.codemod.infer.values import (
+    NOTHING,
+    OTHER,
+    UNKNOWN,
+    Atom,
+    Attr,
+    Bound,
+    ClassRef,
+    Container,
+    Definition,
+    External,
+    Free,
+    FunctionRef,
+    Instance,
+    Literal,
+    ModuleRef,
+    Optimizer,
+    OptimizerClass,
+    Part,
+    Serialized,
+    Super,
+    TupleOf,
+    Unknown,
+    Value,
+    join,
+    leaves,
+    one,
+)
+
+OPTIMIZER_METHODS = frozenset({
+    "apply_gradient", "compute_gradient", "compute_gradients", "optimize", "replace", "replicate",
+    "unreplicate", "state_dict", "restore_state",
+})  # fmt: skip
+DEFINITION_METHODS = frozenset({
+    "create", "apply_gradient", "init_state", "update_hyper_params", "apply_param_gradient",
+    "init_param_state", "state_dict", "restore_state", "replace",
+})  # fmt: skip
+RECORD_METHODS = frozenset({"replace", "_replace", "copy", "_asdict", "create", "unpack"})
+
+
+# Classes
+
+
+def bases(m: Machine, class_id: NodeId) -> list[Atom]:
+    """The base classes of a class, project classes first found first."""
+    owner = ("bases", class_id)
+    return [atom for key in m.fields(owner) for atom in m.cells[owner, key]]
+
+
+def ancestors(m: Machine, class_id: NodeId) -> list[NodeId]:
+    """The class and its project ancestors, in look-up order."""
+    found: list[NodeId] = []
+    todo = [class_id]
+    while todo:
+        current = todo.pop(0)
+        if current not in found:
+            found.append(current)
+            todo = [b.class_ for b in bases(m, current) if isinstance(b, ClassRef)] + todo
+    return found
+
+
+def subclasses(m: Machine, class_id: NodeId) -> list[NodeId]:
+    """Every project class that inherits from this one."""
+    return [c for c in m.classes if c != class_id and class_id in ancestors(m, c)]
+
+
+def family(m: Machine, class_id: NodeId) -> Hashable:
+    """The heap object that holds the fields of a class and all its relatives."""
+    return ("fields", ancestors(m, class_id)[-1])
+
+
+def external_bases(m: Machine, class_id: NodeId) -> set[str]:
+    """Dotted names of library classes among the ancestors."""
+    return {
+        base.name if isinstance(base, External) else ""
+        for current in ancestors(m, class_id)
+        for base in bases(m, current)
+        if not isinstance(base, ClassRef | OptimizerClass)
+    }
+
+
+def optimizer_base(m: Machine, class_id: NodeId) -> OptimizerClass | None:
+    """The flax.optim class a program's own class inherits from."""
+    for current in ancestors(m, class_id):
+        for base in bases(m, current):
+            if isinstance(base, OptimizerClass):
+                return base
+    return None
+
+
+def class_member(m: Machine, reader: Frame, class_id: NodeId, name: str, after: bool = False) -> Value:
+    """A method or class attribute by look-up order."""
+    for current in ancestors(m, class_id)[1 if after else 0 :]:
+        value = m.load(reader, ("class", current), name)
+        if value:
+            return value
+    return NOTHING
+
+
+def declared_fields(m: Machine, class_id: NodeId) -> list[tuple[str, NodeId]]:
+    """Annotated fields in constructor order, with the class that declares each."""
+    fields: dict[str, NodeId] = {}
+    for current in reversed(ancestors(m, class_id)):
+        for name in m.fields(("declared", current)):
+            fields.setdefault(str(name), current)
+    return list(fields.items())
+
+
+def record_fields(m: Machine, reader: Frame, atom: Instance) -> list[tuple[str, Value]]:
+    """Declared fields with what they hold."""
+    names = declared_fields(m, atom.class_)
+    return [(name, field_value(m, reader, atom.class_, name)) for name, _ in names]
+
+
+def field_value(m: Machine, reader: Frame, class_id: NodeId, name: str) -> Value:
+    """What a field holds: what was stored, else its default, else what its annotation says."""
+    stored = m.load(reader, family(m, class_id), name)
+    default = class_member(m, reader, class_id, name)
+    functions = [a for a in default if isinstance(a, FunctionRef)]
+    if stored:
+        return join(stored, default) if not functions else stored
+    annotated = NOTHING
+    for current in ancestors(m, class_id):
+        annotation = m.load(reader, ("declared", current), name)
+        annotated = join(annotated, annotation_value(m, annotation, m.field_site(current, name)))
+    return join(default, annotated)
+
+
+def annotation_value(m: Machine, annotation: Value, site: NodeId) -> Value:
+    """What an annotated place may hold when nothing else says so; an optimizer there is an assumption."""
+    found = NOTHING
+    for atom in annotation:
+        if isinstance(atom, ClassRef) and optimizer_base(m, atom.class_) is None:
+            found = join(found, one(Instance(atom.class_)))
+        elif isinstance(atom, OptimizerClass) and atom.name == "Optimizer":
+            m.assume(site, "annotation")
+            found = join(found, one(Optimizer(site)))
+        elif isinstance(atom, OptimizerClass) and atom.name != "OptimizerState":
+            m.assume(site, "annotation")
+            found = join(found, one(Definition(site)))
+        elif isinstance(atom, TupleOf):
+            found = join(found, one(TupleOf(tuple(annotation_value(m, i, site) or OTHER for i in atom.items))))
+    return found
+
+
+# Attributes
+
+
+def attribute(m: Machine, reader: Frame, atom: Atom, name: str, node: NodeId) -> Value:
+    """`atom.name`."""
+    match atom:
+        case External(name=dotted):
+            return library(f"{dotted}.{name}")
+        case ModuleRef(path=path):
+            return member(m, reader, path, name) or NOTHING
+        case Instance(class_=class_id):
+            return _instance_attribute(m, reader, atom, class_id, name, node)
+        case Super(class_=class_id, self_=self_):
+            return bind_methods(m, class_member(m, reader, class_id, name, after=True), self_)
+        case ClassRef(class_=class_id):
+            return _class_attribute(m, reader, atom, class_id, name)
+        case Optimizer() | Definition() | Part() | OptimizerClass() | Serialized():
+            return _optimizer_attribute(m, reader, atom, name, node)
+        case Free(function=function, path=path):
+            m.free_uses.setdefault((function, path), {}).setdefault(name, node)
+            return m.free(function, f"{path}.{name}") if path.count(".") < 3 else OTHER
+        case Container() | TupleOf():
+            return one(Attr(atom, name))
+        case Unknown():
+            return UNKNOWN
+        case Literal(value=None):
+            return NOTHING
+        case Attr() | FunctionRef() | Bound():
+            return OTHER
+    return OTHER
+
+
+def _instance_attribute(
+    m: Machine, reader: Frame, atom: Instance, class_id: NodeId, name: str, node: NodeId
+) -> Value:
+    member_ = class_member(m, reader, class_id, name)
+    methods = frozenset(a for a in member_ if isinstance(a, FunctionRef))
+    if methods:
+        bound = bind_methods(m, member_, atom)
+        properties = [a for a in methods if _decorated(m, a, "property")]
+        return m.call_bound(reader, node, bound) if properties else bound
+    value = field_value(m, reader, class_id, name)
+    if value:
+        return value
+    if name in RECORD_METHODS:
+        return one(Attr(atom, name))
+    if class_member(m, reader, class_id, "__getattr__"):
+        return OTHER
+    return OTHER if external_bases(m, class_id) else NOTHING
+
+
+def _class_attribute(m: Machine, reader: Frame, atom: Atom, class_id: NodeId, name: str) -> Value:
+    found = class_member(m, reader, class_id, name)
+    result = NOTHING
+    for member_ in found:
+        if isinstance(member_, FunctionRef) and _decorated(m, member_, "classmethod"):
+            result = join(result, one(Bound(member_, atom)))
+        else:
+            result = join(result, one(member_))
+    return result or OTHER
+
+
+def bind_methods(m: Machine, members: Value, self_: Atom) -> Value:
+    """Bind the functions among class members to an object."""
+    result = NOTHING
+    for atom in members:
+        if isinstance(atom, FunctionRef) and not _decorated(m, atom, "staticmethod"):
+            owner = self_
+            if isinstance(self_, Instance) and _decorated(m, atom, "classmethod"):
+                owner = ClassRef(self_.class_)
+            result = join(result, one(Bound(atom, owner)))
+        elif type(atom).__name__ == "Transformed":
+            result = join(result, one(_bound_transformed(m, atom, self_)))
+        else:
+            result = join(result, one(atom))
+    return result
+
+
+def _bound_transformed(m: Machine, atom: Atom, self_: Atom) -> Atom:
+    """A method under `jit`: bind the function inside."""
+    from flax2optax.codemod.infer.values import Transformed
+
+    assert isinstance(atom, Transformed)
+    inner = next(iter(bind_methods(m, one(atom.function), self_)))
+    return Transformed(atom.kind, inner, atom.site)
+
+
+def _decorated(m: Machine, ref: FunctionRef, name: str) -> bool:
+    function = m.functions[ref.function]
+    for decorator in function.decorators:
+        for atom in m.values.get(decorator.id, NOTHING):
+            if isinstance(atom, External) and atom.name.rsplit(".", 1)[-1] in (name, f"cached_{name}"):
+                return True
+    return name == "staticmethod" and function.name == "__new__"
+
+
+def _optimizer_attribute(m: Machine, reader: Frame, atom: Atom, name: str, node: NodeId) -> Value:
+    match atom, name:
+        case Optimizer(site=site), "target" | "state":
+            return one(Part(name, site))
+        case Optimizer(site=site), "optimizer_def":
+            return m.load(reader, ("definition", site), "of") or one(Definition(site))
+        case Optimizer(), _:
+            return one(Attr(atom, name))
+        case Part(kind="state", site=site), "step" | "param_states":
+            return one(Part(name, site))
+        case Part(), _:
+            return OTHER
+        case Definition(site=site), "hyper_params":
+            return one(Part("hyper_params", site))
+        case Definition(), _ if name in DEFINITION_METHODS:
+            return one(Attr(atom, name))
+    return OTHER
+
+
+def store_attribute(
+    m: Machine, reader: Frame, base: Value, name: str, value: Value, node: NodeId
+) -> None:
+    """`base.name = value`."""
+    for atom in base:
+        if isinstance(atom, Instance):
+            m.store(family(m, atom.class_), name, value)
+        elif isinstance(atom, ClassRef):
+            m.store(("class", atom.class_), name, value)
+        elif isinstance(atom, ModuleRef) and not atom.path.endswith("/"):
+            m.assign(m.module_frame(atom.path), name, value)
+        elif isinstance(atom, Literal):
+            continue
+        elif carries(m, reader, value):
+            m.escapes[Escape(node, "attribute", "an attribute of an object that cannot be seen", value)] = None
+
+
+def carries(m: Machine, reader: Frame, value: Value, instances: bool = False) -> bool:
+    """Whether an optimizer, its definition or its state is in a value; in fields of instances only if asked."""
+    return bool(carried(m, reader, value, instances))
+
+
+def carried(
+    m: Machine, reader: Frame, value: Value, instances: bool = False, seen: set[Hashable] | None = None
+) -> set[Atom]:
+    """The optimizers, definitions and states in a value."""
+    seen = set() if seen is None else seen
+    found: set[Atom] = set()
+    for atom in leaves(value):
+        if isinstance(atom, Optimizer | Definition) or (
+            isinstance(atom, Part) and atom.kind in ("state", "param_states")
+        ):
+            found.add(atom)
+        elif isinstance(atom, Container) and atom.site not in seen:
+            seen.add(atom.site)
+            found |= carried(m, reader, m.load_all(reader, atom.site), instances, seen)
+        elif isinstance(atom, Instance) and instances and atom.class_ not in seen:
+            seen.add(atom.class_)
+            owner = family(m, atom.class_)
+            found |= carried(m, reader, m.load_all(reader, owner), instances, seen)
+    return found
