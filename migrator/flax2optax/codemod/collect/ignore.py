@@ -49,9 +49,9 @@ class Rules:
         shown = path + os.sep if folder else path
         return _says(self.excluded, shown) or _says(self.ignored, shown)
 
-    def skips_named(self, path: str) -> bool:
-        """Return whether the user's patterns or the name of a folder on its way exclude a file named itself."""
-        parts = Path(path).parts[:-1]
+    def skips_named(self, path: str, base: str) -> bool:
+        """Return whether a file named itself is excluded by a pattern or by a folder's name below `base`."""
+        parts = os.path.relpath(path, base).split(os.sep)[:-1]
         return not self.names.isdisjoint(parts) or _says(self.excluded, path)
 
     def inside(self, folder: str, entries: frozenset[str]) -> "Rules":

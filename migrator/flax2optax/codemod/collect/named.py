@@ -90,7 +90,8 @@ class Named:
     def _wants(self, given: str, rules: Rules) -> bool:
         if given.endswith(NOTEBOOK) and not self.selection.notebooks:
             return False
-        if self.selection.force_exclude and rules.skips_named(os.path.realpath(given)):
+        base = os.path.realpath(self.selection.base)
+        if self.selection.force_exclude and rules.skips_named(os.path.realpath(given), base):
             return False
         if given.endswith(PYTHON + NOTEBOOK) or _is_script(given):
             return True
