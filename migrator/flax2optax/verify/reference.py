@@ -91,17 +91,19 @@ def serve(wheel: Path | None = None) -> Iterator[ModuleType]:
     path = fetch() if wheel is None else wheel
     _check(path)
     finder = _ReferenceFinder(_sources(path))
+    outer = vars(flax).get("optim")
     with _aliases(jax), _set_aside(), warnings.catch_warnings():
         sys.meta_path.insert(0, finder)
         try:
-            optim = import_module(SERVED)
+            vars(flax)["optim"] = optim = import_module(SERVED)
             for message in DEPRECATIONS:
                 warnings.filterwarnings("ignore", message=message, category=DeprecationWarning)
-            vars(flax)["optim"] = optim
             yield optim
         finally:
             sys.meta_path.remove(finder)
             vars(flax).pop("optim", None)
+            if outer is not None:
+                vars(flax)["optim"] = outer
 
 
 class _ReferenceLoader(InspectLoader):

@@ -79,9 +79,9 @@ def _judge_leaf(step: int, path: str, old: Array, noisy: Sequence[Array], new: A
     eps = _eps(old)
     old, new = _wide(old), _wide(new)
     controls = [_wide(one) for one in noisy if one.shape == old.shape]
-    if not _same_nans(old, controls, new):
-        return _different(step, path, "NaN in one of the two only")
-    finite = np.isfinite(np.stack([old, new, *controls])).all(axis=0) | (old == new)
+    if not _same_kinds(old, controls, new):
+        return _different(step, path, "NaN or infinity in one of the two only")
+    finite = np.isfinite(np.stack([old, new, *controls])).all(axis=0)
     difference = _largest(old, new, finite)
     noise = max((_largest(old, one, finite) for one in controls), default=0.0)
     unit = float(eps * np.max(np.abs(old[finite]), initial=0.0))
@@ -96,11 +96,16 @@ def _judge_exactly(step: int, path: str, old: Array, new: Array) -> Verdict:
     return _different(step, path, "differs")
 
 
-def _same_nans(old: Array, controls: Sequence[Array], new: Array) -> bool:
-    """A NaN is the program's own where the run before, or one disturbed by rounding, has it too."""
-    masks = np.isnan(np.stack([old, *controls]))
-    anywhere, everywhere = masks.any(axis=0), masks.all(axis=0)
-    return bool(np.all(np.where(np.isnan(new), anywhere, ~everywhere)))
+def _same_kinds(old: Array, controls: Sequence[Array], new: Array) -> bool:
+    """A NaN or infinity is the program's own where the run before, or one disturbed by rounding, has it too."""
+    allowed = np.stack([_kinds(one) for one in (old, *controls)])
+    return bool(np.all(np.any(allowed == _kinds(new), axis=0)))
+
+
+def _kinds(array: Array) -> Array:
+    """0 for a number, and one value each for NaN and the two infinities."""
+    real = array.real
+    return np.asarray(np.isnan(array) + 2 * np.isposinf(real) + 4 * np.isneginf(real))
 
 
 def _largest(left: Array, right: Array, where: Array) -> float:
