@@ -10,7 +10,7 @@ from .types import Agreement, Example, OptimizerRule, Support, Variant
 
 SOURCE = """\
 def lamb_trust_ratio():
-  \"\"\"flax.optim.LAMB: the ratio of a zero-norm parameter is 0, so it never moves.\"\"\"
+  \"\"\"flax.optim.LAMB: a zero-norm parameter has ratio 0 and never moves.\"\"\"
   def scale(update, param):
     param_norm, norm = jnp.linalg.norm(param), jnp.linalg.norm(update)
     return update * jnp.where(param_norm + norm > 0., param_norm / norm, 1.)

@@ -31,8 +31,9 @@ class OptimizerDef:
     params, treedef = jax.tree_util.tree_flatten(params)
     states = treedef.flatten_up_to(states)
     grads = treedef.flatten_up_to(updates)
-    out = [self.apply_param_gradient(step, hyper_params, *leaf)
-           for leaf in zip(params, states, grads)]
+    out = [
+        self.apply_param_gradient(step, hyper_params, *leaf)
+        for leaf in zip(params, states, grads)]
     updates = treedef.unflatten(new - old for (new, _), old in zip(out, params))
     return updates, (step + 1, treedef.unflatten(new for _, new in out))
 """
