@@ -23,7 +23,9 @@ ROUND_TRIPS = {
     "byte order mark": codecs.BOM_UTF8 + CODE.encode(),
     "byte order mark and coding line": codecs.BOM_UTF8 + b"# coding: utf-8\n" + CODE.encode(),
     "latin-1": ("# -*- coding: latin-1 -*-\n" + CODE).encode("latin-1"),
-    "coding in the second line": ("#!/usr/bin/python\n# vim: set fileencoding=cp1252 :\n" + CODE).encode("cp1252"),
+    "coding in the second line": (
+        "#!/usr/bin/python\n# vim: set fileencoding=cp1252 :\n" + CODE
+    ).encode("cp1252"),
     "carriage returns": CODE.replace("\n", "\r\n").encode(),
     "coding line and carriage returns": b"# coding: latin-1\r\nx = '\xe9'\r\n",
     "lone carriage returns": b"# coding: latin-1\rx = '\xe9'\r",

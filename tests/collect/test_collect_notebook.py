@@ -32,7 +32,10 @@ MASKED = {
     "help": ("optim.Adam?\n", "pass  #fxo|optim.Adam?\n"),
     "help before": ("?optim\n", "pass  #fxo|?optim\n"),
     "indented": ("if a:\n  !ls\n", "if a:\n  pass  #fxo|  !ls\n"),
-    "continued": ("!pip install \\\n  flax\nx = 1\n", "pass  #fxo|!pip install \\\npass  #fxo|  flax\nx = 1\n"),
+    "continued": (
+        "!pip install \\\n  flax\nx = 1\n",
+        "pass  #fxo|!pip install \\\npass  #fxo|  flax\nx = 1\n",
+    ),
     "assigned": ("files = !ls\n", "files = None  #fxo=|!ls\n"),
     "timed": ("%time y = f(x)\n", "y = f(x)  #fxo%|%time \n"),
     "timed with options": ("%timeit -n 10 -r 3 f(x)\n", "f(x)  #fxo%|%timeit -n 10 -r 3 \n"),
@@ -95,7 +98,12 @@ def test_carriage_returns_and_byte_order_mark_of_the_json_are_kept() -> None:
 @pytest.mark.parametrize(
     ("old", "new", "removed", "added"),
     [
-        ("from flax import optim\n", "import optax\n", ['    "from flax import optim\\n",'], ['    "import optax\\n",']),
+        (
+            "from flax import optim\n",
+            "import optax\n",
+            ['    "from flax import optim\\n",'],
+            ['    "import optax\\n",'],
+        ),
         (
             "from flax import optim\n",
             "import a\nimport b\n",
@@ -111,9 +119,17 @@ def test_carriage_returns_and_byte_order_mark_of_the_json_are_kept() -> None:
         ),
         ("last = opt\n", "a = 1\nlast = opt\n", [], ['    "a = 1\\n",']),
     ],
-    ids=["one line", "one becomes two", "removed", "the last becomes two", "in front of an only line"],
+    ids=[
+        "one line",
+        "one becomes two",
+        "removed",
+        "the last becomes two",
+        "in front of an only line",
+    ],
 )
-def test_only_the_changed_lines_change(old: str, new: str, removed: list[str], added: list[str]) -> None:
+def test_only_the_changed_lines_change(
+    old: str, new: str, removed: list[str], added: list[str]
+) -> None:
     raw = dumped(CELLS, indent=1)
     text, encode = decoded(raw)
     before, after = raw.decode().split("\n"), encode(text.replace(old, new)).decode().split("\n")
@@ -149,11 +165,15 @@ def test_text_without_the_borders_is_refused() -> None:
 def test_lines_have_their_cell() -> None:
     text, encode = decoded(dumped(CELLS))
     lines = text.split("\n")
-    places = [encode.place(lines.index(line) + 1) for line in ("from flax import optim", "last = opt")]
+    places = [
+        encode.place(lines.index(line) + 1) for line in ("from flax import optim", "last = opt")
+    ]
     assert places == [(2, 2), (5, 1)]
 
 
-def test_a_notebook_that_names_no_language_is_python_and_one_of_another_is_nobodys(tmp_path: Path) -> None:
+def test_a_notebook_that_names_no_language_is_python_and_one_of_another_is_nobodys(
+    tmp_path: Path,
+) -> None:
     assert decode_notebook(dumped(CELLS)) is not None
     julia = json.loads(dumped(CELLS)) | {"metadata": {"language_info": {"name": "julia"}}}
     assert decode_notebook(json.dumps(julia).encode()) is None
@@ -163,7 +183,13 @@ def test_a_notebook_that_names_no_language_is_python_and_one_of_another_is_nobod
 
 @pytest.mark.parametrize(
     "raw",
-    [b"flax optim", b"[1, 2] // flax optim", b'"flax optim"', b'{"flax": "optim"}', b'{"worksheets": "flax optim"}'],
+    [
+        b"flax optim",
+        b"[1, 2] // flax optim",
+        b'"flax optim"',
+        b'{"flax": "optim"}',
+        b'{"worksheets": "flax optim"}',
+    ],
 )
 def test_what_is_no_notebook_is_reported(raw: bytes, tmp_path: Path) -> None:
     (tmp_path / "a.ipynb").write_bytes(raw)

@@ -31,11 +31,20 @@ PASSED_OVER = {
 FOUND = {
     "plain": ({"a.py": CODE}, ["a.py"]),
     "a stub and a notebook": (
-        {"a.pyi": CODE, "b.ipynb": '{"cells": [{"cell_type": "code", "source": "import flax.optim"}]}'},
+        {
+            "a.pyi": CODE,
+            "b.ipynb": '{"cells": [{"cell_type": "code", "source": "import flax.optim"}]}',
+        },
         ["a.pyi", "b.ipynb"],
     ),
     "a deeper file takes an ignore back": (
-        {".git/HEAD": "", ".gitignore": "*.py\n", "b/.gitignore": "!a.py\n", "b/a.py": CODE, "c.py": CODE},
+        {
+            ".git/HEAD": "",
+            ".gitignore": "*.py\n",
+            "b/.gitignore": "!a.py\n",
+            "b/a.py": CODE,
+            "c.py": CODE,
+        },
         ["b/a.py"],
     ),
     "another repository inside": (
@@ -109,11 +118,16 @@ def test_a_named_folder_is_entered_though_it_is_ignored_or_a_build(tmp_path: Pat
 
 
 def test_patterns_above_the_named_folder_hold_in_it(tmp_path: Path) -> None:
-    plant(tmp_path, {".git/HEAD": "", ".gitignore": "*_pb.py\n", "src/a_pb.py": CODE, "src/a.py": CODE})
+    plant(
+        tmp_path,
+        {".git/HEAD": "", ".gitignore": "*_pb.py\n", "src/a_pb.py": CODE, "src/a.py": CODE},
+    )
     assert [one.path.name for one in found(tmp_path / "src").candidates] == ["a.py"]
 
 
-def test_a_named_file_is_read_though_it_is_ignored_unless_exclusion_is_forced(tmp_path: Path) -> None:
+def test_a_named_file_is_read_though_it_is_ignored_unless_exclusion_is_forced(
+    tmp_path: Path,
+) -> None:
     plant(tmp_path, {"old/a.py": CODE})
     file = str(tmp_path / "old" / "a.py")
     named = Selection(tmp_path, extend_exclude=("old/",))
@@ -140,12 +154,16 @@ def test_without_gitignore_and_without_notebooks(tmp_path: Path) -> None:
 
 def test_a_script_without_an_ending_is_python_and_a_text_is_skipped_aloud(tmp_path: Path) -> None:
     plant(tmp_path, {"train": "#!/usr/bin/env python3\n" + CODE, "README.md": CODE})
-    collected, _ = collect([str(tmp_path / "train"), str(tmp_path / "README.md")], Selection(tmp_path))
+    collected, _ = collect(
+        [str(tmp_path / "train"), str(tmp_path / "README.md")], Selection(tmp_path)
+    )
     assert [one.path.name for one in collected.candidates] == ["train"]
     assert collected.skipped == (str(tmp_path / "README.md"),)
 
 
-def test_paths_are_shown_as_they_were_given(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_paths_are_shown_as_they_were_given(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     plant(tmp_path, {"src/a.py": CODE, "b.py": CODE})
     monkeypatch.chdir(tmp_path)
     collected, _ = collect([".", "./src/../b.py"], Selection(tmp_path))
@@ -158,7 +176,9 @@ def test_the_rest_of_the_project_is_context_that_is_never_written(tmp_path: Path
     collected, _ = collect([str(tmp_path / "a.py")], Selection(tmp_path))
     project = collected.projects[tmp_path]
     assert sorted(path.name for path in project.paths) == ["a.py", "b.py", "c.py"]
-    context, named, bad = (project.read(tmp_path / name) for name in ("pkg/b.py", "a.py", "pkg/c.py"))
+    context, named, bad = (
+        project.read(tmp_path / name) for name in ("pkg/b.py", "a.py", "pkg/c.py")
+    )
     assert isinstance(context, SourceFile) and not context.writable and context.text == "x = 1\n"
     assert isinstance(named, SourceFile) and named.writable
     assert isinstance(bad, Diagnostic) and bad.code == "FXO002"

@@ -14,10 +14,20 @@ from flax2optax.codemod.write import Written, atomic, rehearse, write
 from flax2optax.codemod.write.atomic import signals_deferred
 from flax2optax.codemod.write.groups import groups_of
 
-GIT = ["git", "-c", "user.name=t", "-c", "user.email=t@example.org", "-c", "init.defaultBranch=main"]
+GIT = [
+    "git",
+    "-c",
+    "user.name=t",
+    "-c",
+    "user.email=t@example.org",
+    "-c",
+    "init.defaultBranch=main",
+]
 
 
-def test_a_file_that_changed_since_it_was_read_is_left_alone_and_so_is_its_flow(tmp_path: Path) -> None:
+def test_a_file_that_changed_since_it_was_read_is_left_alone_and_so_is_its_flow(
+    tmp_path: Path,
+) -> None:
     a, b, c = (change(tmp_path, name) for name in "abc")
     (tmp_path / "a").write_text("somebody else\n")
     written, codes = put(tmp_path, [a, b, c], [flow("a", "b")])
@@ -96,10 +106,9 @@ def test_mode_bits_are_kept(mode: int, tmp_path: Path) -> None:
 
 def test_an_interrupt_waits_until_the_exchange_is_done(tmp_path: Path) -> None:
     seen = []
-    with pytest.raises(KeyboardInterrupt):
-        with signals_deferred():
-            signal.raise_signal(signal.SIGINT)
-            seen.append("went on")
+    with pytest.raises(KeyboardInterrupt), signals_deferred():
+        signal.raise_signal(signal.SIGINT)
+        seen.append("went on")
     assert seen == ["went on"]
     assert signal.getsignal(signal.SIGINT) is signal.default_int_handler
 

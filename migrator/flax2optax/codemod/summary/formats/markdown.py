@@ -1,8 +1,12 @@
 """A table for a pull request or a workflow's summary."""
 
+import re
+
 from flax2optax.codemod.summary.place import mark_of, place_of
 from flax2optax.codemod.summary.report import Finding, Report
 from flax2optax.codemod.summary.statistics import closing_line
+
+_PLAIN = re.compile(r"[\\*_<\[]")
 
 
 def render(report: Report) -> str:
@@ -21,6 +25,9 @@ def _row(finding: Finding) -> str:
 
 
 def _cell(text: str) -> str:
-    """Code spans keep their backticks; everything else that Markdown or HTML would take is escaped."""
-    escaped = text.replace("\\", "\\\\").replace("|", "\\|").replace("<", "&lt;")
-    return escaped.replace("*", "\\*").replace("_", "\\_") if "`" not in text else escaped
+    """Code spans stay as they are, but for the bar that would end the cell."""
+    parts = " ".join(text.split()).split("`")
+    escaped = [
+        _PLAIN.sub(r"\\\g<0>", part) if index % 2 == 0 else part for index, part in enumerate(parts)
+    ]
+    return "`".join(escaped).replace("|", "\\|")
