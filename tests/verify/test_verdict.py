@@ -86,6 +86,12 @@ def test_rounding_is_equal() -> None:
     assert judge(one(1.0), [one(1.0 + 1e-9)], one(1.0 - 1e-8)).equal
 
 
+def test_a_sum_that_cancels_keeps_its_rounding() -> None:
+    before = run({"w": 1.0}, {"w": 0.0})
+    assert judge(before, [before], run({"w": 1.0}, {"w": EPS})).equal
+    assert not judge(before, [before], run({"w": 1.0}, {"w": 100 * EPS})).equal
+
+
 def test_half_precision_has_its_own_unit() -> None:
     ones = jnp.ones(2, jnp.bfloat16)
     assert judge(run({"w": ones}), [], run({"w": ones * 1.01})).equal

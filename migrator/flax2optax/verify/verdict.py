@@ -1,7 +1,9 @@
 """The calibrated criterion: how far may two equal programs part, judged by how far a rounding error parts one of them.
 
 noise = the largest deviation of control runs, which start one or two units in the last place off, per leaf and step.
-ratio = the largest |after - before| / (noise + one unit in the last place of the leaf).
+scale = the largest (noise + one unit in the last place of the leaf) up to that step:
+a sum that happens to cancel keeps the rounding errors of its terms, and three controls may agree by chance.
+ratio = the largest |after - before| / scale.
 In float64 correct migrations stay near 1 and the smallest mistakes begin at a million, so the limit needs no tuning.
 """
 
@@ -50,28 +52,39 @@ def judge(before: Run, controls: Sequence[Run], after: Run) -> Verdict:
     if len(before) != len(after):
         return _different(0, "", f"{len(before)} steps before, {len(after)} after")
     worst = Verdict(True, 0.0, "", 0, "")
+    scales: dict[str, float] = {}
     for number, (old, new) in enumerate(zip(before, after, strict=True)):
         noisy = [control[number] for control in controls if number < len(control)]
-        verdict = _judge_step(number + 1, old, noisy, new)
+        verdict = _judge_step(number + 1, old, noisy, new, scales)
         if not verdict.equal:
             return verdict
         worst = max(worst, verdict, key=lambda one: one.ratio)
     return worst
 
 
-def _judge_step(step: int, old: Leaves, noisy: Sequence[Leaves], new: Leaves) -> Verdict:
+def _judge_step(
+    step: int, old: Leaves, noisy: Sequence[Leaves], new: Leaves, scales: dict[str, float]
+) -> Verdict:
     if old.keys() != new.keys():
         missing, added = sorted(old.keys() - new.keys()), sorted(new.keys() - old.keys())
         return _different(
             step, (missing + added)[0], f"the tree changed: missing {missing}, added {added}"
         )
     verdicts = (
-        _judge_leaf(step, path, old[path], [one[path] for one in noisy], new[path]) for path in old
+        _judge_leaf(step, path, old[path], [one[path] for one in noisy], new[path], scales)
+        for path in old
     )
     return max(verdicts, key=lambda one: one.ratio, default=Verdict(True, 0.0, "", step, ""))
 
 
-def _judge_leaf(step: int, path: str, old: Array, noisy: Sequence[Array], new: Array) -> Verdict:
+def _judge_leaf(
+    step: int,
+    path: str,
+    old: Array,
+    noisy: Sequence[Array],
+    new: Array,
+    scales: dict[str, float],
+) -> Verdict:
     if old.shape != new.shape:
         return _different(step, path, f"shape {old.shape} before, {new.shape} after")
     if not jnp.issubdtype(old.dtype, jnp.number):
@@ -85,8 +98,9 @@ def _judge_leaf(step: int, path: str, old: Array, noisy: Sequence[Array], new: A
     difference = _largest(old, new, finite)
     noise = max((_largest(old, one, finite) for one in controls), default=0.0)
     unit = float(eps * np.max(np.abs(old[finite]), initial=0.0))
-    ratio = 0.0 if difference == 0 else _ratio(difference, noise + unit)
-    detail = f"differs by {difference:.3g}, rounding makes {noise + unit:.3g}"
+    scale = scales[path] = max(noise + unit, scales.get(path, 0.0))
+    ratio = 0.0 if difference == 0 else _ratio(difference, scale)
+    detail = f"differs by {difference:.3g}, rounding makes {scale:.3g}"
     return Verdict(ratio <= LIMIT, ratio, path, step, detail if ratio else "")
 
 
