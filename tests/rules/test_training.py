@@ -3,12 +3,14 @@
 from types import ModuleType
 
 import pytest
-from migrated_call import bound, injected, unscaled
+from migrated_call import bound, injected, unscaled, with_rate
 from training import compare, injecting_step, scaling_step
 
-from flax2optax_rules import RULES, Example, OptimizerRule, choose
+from flax2optax_rules import RULES, Agreement, Example, OptimizerRule, choose
 
 EXAMPLES = [(rule, example) for rule in RULES.values() for example in rule.examples]
+SPELLED = "optim.Adafactor(1e-2, epsilon2=0.1"
+MORE = [f"{SPELLED}, beta1=0.9)", f"{SPELLED}, weight_decay_rate=1e-3)"]
 each_example = pytest.mark.parametrize(
     ("rule", "example"), EXAMPLES, ids=[example.before for _, example in EXAMPLES]
 )
@@ -19,6 +21,21 @@ def test_trains_the_same(optim: ModuleType, rule: OptimizerRule, example: Exampl
     state = {} if "MultiOptimizer" in rule.flax else choose(*bound(example.before)).state
     verdict = compare(optim, example.before, example.after, state)
     assert verdict.equal, verdict
+    if rule.agreement is Agreement.EXACT:
+        assert verdict.ratio == 0
+
+
+@pytest.mark.parametrize("before", MORE)
+def test_variants_that_no_example_shows_train_the_same(optim: ModuleType, before: str) -> None:
+    verdict = compare(optim, before, with_rate(before), choose(*bound(before)).state)
+    assert verdict.equal, verdict
+
+
+def test_every_variant_is_trained() -> None:
+    sources = [*MORE, *(example.before for _, example in EXAMPLES)]
+    trained = {choose(*bound(source)).write for source in sources}
+    known = {variant.write for rule in RULES.values() for variant in rule.variants}
+    assert known - trained == {""}
 
 
 @each_example
