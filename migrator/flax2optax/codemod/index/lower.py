@@ -271,7 +271,7 @@ class _Lowering:
         self.bind(function.name)
         outer, owner = self.function, self.owner
         self.function, self.owner = function, None
-        function.body = self.block(_suite(node.body))
+        function.body = self.suite(node.body)
         self.function, self.owner = outer, owner
         function.locals -= function.outer
         return t.Define(id_, id_, function)
@@ -284,7 +284,7 @@ class _Lowering:
         self.module.classes.append(class_)
         self.bind(class_.name)
         owner, self.owner = self.owner, class_
-        class_.body = self.block(_suite(node.body))
+        class_.body = self.suite(node.body)
         self.owner = owner
         return t.Define(id_, id_, class_)
 
@@ -301,7 +301,12 @@ class _Lowering:
         return tuple(lowered)
 
     def suite(self, node: cst.CSTNode) -> tuple[t.Statement, ...]:
-        return self.block(_suite(node))
+        """The statements of a body; those of `if x: y` on one line share a line that takes no more lines."""
+        if isinstance(node, cst.IndentedBlock):
+            return self.block(node.body)
+        line = self.number(node)
+        self.module.inline.add(line)
+        return tuple(self.small(s, line) for s in cast(cst.SimpleStatementSuite, node).body)
 
     def small(self, node: cst.CSTNode, line: t.NodeId) -> t.Statement:
         return _SMALL.get(type(node), _Lowering.evaluate)(self, node, line)
@@ -444,13 +449,6 @@ def bound_names(target: t.Expression) -> Iterable[str]:
     elif isinstance(target, t.Sequence):
         for element in target.elements:
             yield from bound_names(element)
-
-
-def _suite(node: cst.CSTNode) -> Iterable[cst.CSTNode]:
-    """The statements of a body; `if x: y` on one line is wrapped so that it looks like a line."""
-    if isinstance(node, cst.IndentedBlock):
-        return node.body
-    return (cst.SimpleStatementLine(body=cast(cst.SimpleStatementSuite, node).body),)
 
 
 def _literal(text: str) -> object:

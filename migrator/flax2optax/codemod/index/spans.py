@@ -29,22 +29,20 @@ class Spans:
         tree = cst.parse_module(text)
         wrapper = MetadataWrapper(tree, unsafe_skip_copy=True)
         positions = wrapper.resolve(ByteSpanPositionProvider)
-        _, nodes = lower(tree, path, base)
-        self._nodes = nodes
+        self.module, self._nodes = lower(tree, path, base)
         self._positions = positions
 
     def node(self, id_: int) -> cst.CSTNode:
         """The LibCST node with this number."""
         return self._nodes[id_ - self.base]
 
+    def nodes(self) -> list[cst.CSTNode]:
+        """Every numbered node, by number."""
+        return self._nodes
+
     def span(self, id_: int) -> Span:
         """The bytes of a node, without the whitespace and parentheses around it."""
-        node = self.node(id_)
-        found = self._positions.get(node)
-        if found is None:  # the line of a one-line suite is ours, not the tree's
-            assert isinstance(node, cst.SimpleStatementLine)
-            first, last = self._positions[node.body[0]], self._positions[node.body[-1]]
-            return Span(first.start, last.start + last.length)
+        found = self._positions[self.node(id_)]
         return Span(found.start, found.start + found.length)
 
     def text(self, id_: int) -> str:

@@ -1,0 +1,149 @@
+"""OptimizerFacts + rules → MigrationPlan: pure data, one decision per flow. Never builds syntax, never writes.
+
+First every use is classified, then each flow's rate and form are chosen, then each use becomes edits or a reason to stop.
+Flows that share a file stand or fall together: a file whose import of flax.optim stays cannot be imported anyway.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+
+from flax2optax.codemod.index import tree as t
+from flax2optax.codemod.index.tree import NodeId
+from flax2optax.codemod.index.walk import walk
+from flax2optax.codemod.infer import OptimizerFacts
+from flax2optax.codemod.infer.flows import Union, sites
+from flax2optax.codemod.infer.values import (
+    Container,
+    Instance,
+    Literal,
+    OptimizerClass,
+    TupleOf,
+    Value,
+)
+from flax2optax.codemod.plan.constructors import CannotBuild, Rate, last_rate
+from flax2optax.codemod.plan.draft import Draft
+from flax2optax.codemod.plan.edits import FlowPlan, MigrationPlan
+from flax2optax.codemod.plan.occurrences import Occurrence, occurrences
+from flax2optax.codemod.plan.state_form import FlowFacts, plan_occurrence, plan_string_annotation
+from flax2optax.codemod.plan.steps import take_apart
+
+
+def plan(facts: OptimizerFacts, *, unsafe: bool = False) -> MigrationPlan:
+    """Plan every flow of the program."""
+    draft = Draft(facts)
+    uses = {
+        path: list(occurrences(facts, module)) for path, module in facts.program.modules.items()
+    }
+    known = _flow_facts(facts, [use for found in uses.values() for use in found])
+    for path, found in uses.items():
+        module = facts.program.modules[path]
+        for use in found:
+            plan_occurrence(draft, module, use, lambda site: known[facts.flows.find(site)])
+        _annotations(draft, module)
+    _escapes(draft)
+    _decide(draft, unsafe=unsafe)
+    return MigrationPlan(sorted(draft.flows.values(), key=lambda flow: flow.root))
+
+
+def _flow_facts(facts: OptimizerFacts, uses: list[Occurrence]) -> dict[NodeId, FlowFacts]:
+    """Each flow's rate and whether its params are bare."""
+    found: dict[NodeId, list[Occurrence]] = {}
+    for use in uses:
+        if use.flow is not None:
+            found.setdefault(facts.flows.find(use.flow), []).append(use)
+    roots = {facts.flows.find(site) for site in facts.flows.parent}
+    return {root: FlowFacts(_rate(facts, found.get(root, [])), _bare(facts, found.get(root, []))) for root in roots}
+
+
+def _rate(facts: OptimizerFacts, uses: list[Occurrence]) -> Rate:
+    steps = [take_apart(use.node) for use in uses if use.kind == "apply" and isinstance(use.node, t.Call)]
+    rated = [step for step in steps if step.rate is not None]
+    if not steps:
+        made = [use.node for use in uses if use.kind == "construct" and isinstance(use.node, t.Call)]
+        given = all(any(a.keyword in (None, "learning_rate") for a in node.args) for node in made)
+        return Rate.CONSTRUCTOR if given else Rate.STEP
+    if not rated:
+        return Rate.CONSTRUCTOR
+    if len(rated) == len(steps) and all(_last(facts, use) for use in uses if use.kind == "construct"):
+        return Rate.STEP
+    return Rate.STATE
+
+
+def _last(facts: OptimizerFacts, use: Occurrence) -> bool:
+    assert isinstance(use.node, t.Call)
+    for atom in facts.machine.definitions[use.node.id]:
+        if isinstance(atom, OptimizerClass) and not atom.class_:
+            try:
+                if not last_rate(atom.name, use.node):
+                    return False
+            except (CannotBuild, KeyError, ValueError):
+                return True
+    return True
+
+
+def _bare(facts: OptimizerFacts, uses: list[Occurrence]) -> bool:
+    for use in uses:
+        if use.kind == "create" and isinstance(use.node, t.Call) and use.node.args:
+            argument = use.node.args[0]
+            if isinstance(argument.value, t.Sequence | t.Constant) or _is_bare(facts.value(argument.value.id)):
+                return True
+    return False
+
+
+def _is_bare(value: Value) -> bool:
+    return any(
+        isinstance(a, TupleOf | Instance)
+        or (isinstance(a, Container) and a.kind == "list")
+        or (isinstance(a, Literal) and isinstance(a.value, int) and not isinstance(a.value, bool))
+        for a in value
+    )
+
+
+def _annotations(draft: Draft, module: t.Module) -> None:
+    for node, _ in walk(module.body):
+        annotation = None
+        if isinstance(node, t.Parameter | t.AnnAssign):
+            annotation = node.annotation
+        elif isinstance(node, t.Function):
+            annotation = node.returns
+        if annotation is not None:
+            for inner, _ in walk((annotation,)):
+                if isinstance(inner, t.Constant) and isinstance(inner.value, str):
+                    plan_string_annotation(draft, module, inner)
+
+
+def _escapes(draft: Draft) -> None:
+    for escape in draft.facts.machine.escapes:
+        for site in sites(escape.value):
+            draft.stop(
+                draft.flow(site), "FXO309", escape.node, f"the optimizer goes into {escape.into}, which cannot be seen"
+            )
+
+
+def _decide(draft: Draft, *, unsafe: bool) -> None:
+    """Apply a group of flows that share files only if none of them is stopped."""
+    facts = draft.facts
+    for site in facts.machine.assumed:
+        if facts.flows.find(site) in draft.flows:
+            draft.flows[facts.flows.find(site)].assumed = True
+    groups: dict[NodeId, list[FlowPlan]] = {}
+    union = _groups(draft.flows.values())
+    for flow in draft.flows.values():
+        groups.setdefault(union.find(flow.root), []).append(flow)
+    for group in groups.values():
+        stopped = any(flow.blocked for flow in group)
+        assumed = any(flow.assumed for flow in group)
+        for flow in group:
+            flow.applied = not stopped and (unsafe or not assumed)
+            flow.assumed = assumed
+
+
+def _groups(flows: Iterable[FlowPlan]) -> Union:
+    union = Union()
+    by_file: dict[str, NodeId] = {}
+    for flow in flows:
+        union.find(flow.root)
+        for path in flow.files:
+            union.join((flow.root, by_file.setdefault(path, flow.root)))
+    return union

@@ -1,0 +1,219 @@
+"""Every place of a file where an optimizer value, or a name of flax.optim, is used, and what kind of use it is."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+from flax2optax.codemod.index import tree as t
+from flax2optax.codemod.index.tree import NodeId
+from flax2optax.codemod.index.walk import Node, walk
+from flax2optax.codemod.infer import OptimizerFacts
+from flax2optax.codemod.infer.values import (
+    Atom,
+    Attr,
+    Definition,
+    External,
+    Free,
+    Instance,
+    Literal,
+    Optimizer,
+    OptimizerClass,
+    Other,
+    Part,
+    Unknown,
+    Value,
+)
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Occurrence:
+    """One use. `kind` names it; `above` are the nodes around it, outermost first; `flow` is a site or None."""
+
+    kind: str
+    node: t.Expression
+    above: tuple[Node, ...]
+    flow: NodeId | None
+    name: str = ""
+
+
+def occurrences(facts: OptimizerFacts, module: t.Module) -> Iterator[Occurrence]:
+    """Classify every node of a file."""
+    for node, above in walk(module.body):
+        if isinstance(node, t.Expression):
+            yield from _classify(facts, node, above)
+
+
+def site_of(value: Value, *kinds: type[Atom]) -> NodeId | None:
+    """A site of one of the atoms of these kinds."""
+    return min((a.site for a in value if isinstance(a, kinds)), default=None)  # type: ignore[attr-defined]
+
+
+def parent(above: tuple[Node, ...]) -> Node | None:
+    """The node right above."""
+    return above[-1] if above else None
+
+
+def _classify(facts: OptimizerFacts, node: t.Expression, above: tuple[Node, ...]) -> Iterator[Occurrence]:
+    if node.id in facts.machine.dynamic:
+        yield Occurrence("dynamic", node, above, None)
+    if isinstance(node, t.Call):
+        yield from _call(facts, node, above)
+    elif isinstance(node, t.Attribute):
+        yield from _attribute(facts, node, above)
+    elif isinstance(node, t.Name):
+        yield from _reference(facts, node, above)
+    yield from _context(facts, node, above)
+
+
+def _call(facts: OptimizerFacts, node: t.Call, above: tuple[Node, ...]) -> Iterator[Occurrence]:
+    value = facts.value(node.id)
+    if node.id in facts.machine.definitions:
+        site = site_of(value, Definition, Optimizer, Part)
+        yield Occurrence("construct", node, above, site)
+    callee = facts.value(node.func.id)
+    for atom in callee:
+        if isinstance(atom, Attr) and atom.name == "create" and isinstance(atom.of, Definition):
+            kind = "create" if isinstance(node.func, t.Attribute) else "create_indirect"
+            yield Occurrence(kind, node, above, site_of(value, Optimizer))
+            return
+
+
+def _attribute(facts: OptimizerFacts, node: t.Attribute, above: tuple[Node, ...]) -> Iterator[Occurrence]:
+    base = facts.value(node.value.id)
+    site = site_of(base, Optimizer)
+    if site is not None:
+        yield from _optimizer_attribute(facts, node, above, base, site)
+        return
+    definition = site_of(base, Definition)
+    if definition is not None and _is_attr(facts.value(node.id)):
+        called = isinstance(parent(above), t.Call) and parent(above).func is node  # type: ignore[union-attr]
+        if node.attr == "create":
+            if not called:
+                yield Occurrence("create_value", node, above, definition)
+        else:
+            yield Occurrence("definition_attribute", node, above, definition, node.attr)
+        return
+    part = next((a for a in base if isinstance(a, Part)), None)
+    if part is not None:
+        yield from _part_attribute(node, above, part)
+        return
+    yield from _reference(facts, node, above)
+    if node.attr == "apply_gradient" and _may_be_optimizer(base):
+        yield Occurrence("unresolved", node, above, None)
+
+
+def _is_attr(value: Value) -> bool:
+    return any(isinstance(a, Attr | Part) for a in value)
+
+
+def _may_be_optimizer(base: Value) -> bool:
+    """Whether nothing is known that would make `base.apply_gradient` a method of the user's own."""
+    return not base or any(isinstance(a, Other | Free | Unknown) for a in base)
+
+
+def _optimizer_attribute(
+    facts: OptimizerFacts, node: t.Attribute, above: tuple[Node, ...], base: Value, site: NodeId
+) -> Iterator[Occurrence]:
+    if any(isinstance(a, Unknown | Free | Other | External | Instance) for a in base):
+        yield Occurrence("mixed", node, above, site)
+        return
+    kind = node.attr
+    over = parent(above)
+    if kind == "state" and isinstance(over, t.Attribute) and over.attr == "step":
+        yield Occurrence("step", over, above[:-1], site)
+    elif kind in ("target", "state", "optimizer_def"):
+        yield Occurrence(kind, node, above, site)
+    elif isinstance(over, t.Call) and over.func is node:
+        known = {"apply_gradient": "apply", "replace": "replace"}
+        yield Occurrence(known.get(kind, "method"), over, above[:-1], site, kind)
+    else:
+        yield Occurrence("method_value", node, above, site, kind)
+
+
+def _part_attribute(node: t.Attribute, above: tuple[Node, ...], part: Part) -> Iterator[Occurrence]:
+    if part.kind == "state":
+        inner = node.value
+        direct = isinstance(inner, t.Attribute) and inner.attr == "state"
+        if not (direct and node.attr == "step"):
+            yield Occurrence("state_part", node, above, part.site, node.attr)
+    elif part.kind == "param_states":
+        yield Occurrence("state_part", node, above, part.site, "param_states")
+
+
+def _reference(facts: OptimizerFacts, node: t.Expression, above: tuple[Node, ...]) -> Iterator[Occurrence]:
+    """A name of flax.optim itself: a class not being called, the module, something else in it."""
+    if _is_target(node, above):
+        return
+    over = parent(above)
+    for atom in facts.value(node.id):
+        if isinstance(atom, OptimizerClass) and not atom.class_:
+            if isinstance(over, t.Call) and over.func is node:
+                return
+            yield Occurrence("class", node, above, None, atom.name)
+            return
+        if isinstance(atom, External) and atom.name.startswith(("flax.optim", "flax.nn", "flax.deprecated.nn")):
+            inner = isinstance(over, t.Attribute) and facts.value(over.id) != frozenset()
+            if not inner:
+                yield Occurrence("external", node, above, None, atom.name)
+            return
+
+
+def _is_target(node: t.Expression, above: tuple[Node, ...]) -> bool:
+    over = parent(above)
+    return isinstance(over, t.Assign) and any(node is target for target in over.targets)
+
+
+PLAIN_PARENTS = (
+    t.Argument,
+    t.Sequence,
+    t.Dict,
+    t.Conditional,
+    t.Starred,
+    t.Named,
+    t.Yield,
+    t.FString,
+    t.Assign,
+    t.AnnAssign,
+    t.Return,
+    t.Evaluate,
+    t.Delete,
+    t.Function,
+    t.Parameter,
+    t.Attribute,
+    t.Comprehension,
+    t.Generator,
+    t.If,
+    t.While,
+)
+TRUTH = frozenset({"and", "or", "not", "is", "is not", "in", "not in", "==", "!="})
+
+
+def _context(facts: OptimizerFacts, node: t.Expression, above: tuple[Node, ...]) -> Iterator[Occurrence]:
+    """An optimizer or definition in a place that no form knows how to keep."""
+    value = facts.value(node.id)
+    site = site_of(value, Optimizer, Definition)
+    if site is None:
+        if any(isinstance(a, Part) and a.kind in ("state", "param_states") for a in value):
+            yield from _state_context(node, above, value)
+        return
+    over = parent(above)
+    if isinstance(over, PLAIN_PARENTS) or (isinstance(over, t.Operation) and over.operator in TRUTH):
+        return
+    if isinstance(over, t.Subscript) and over.value is not node:
+        return
+    if isinstance(over, t.Call) and over.func is node and not isinstance(over.func, t.Call):
+        yield Occurrence("called", node, above, site)
+        return
+    if all(isinstance(a, Literal | Optimizer | Definition) for a in value):
+        yield Occurrence("context", node, above, site, type(over).__name__)
+
+
+def _state_context(node: t.Expression, above: tuple[Node, ...], value: Value) -> Iterator[Occurrence]:
+    """An optimizer's state as a value of its own; `.state.step` and `replace(state=…)` are seen elsewhere."""
+    over = parent(above)
+    site = site_of(value, Part)
+    if isinstance(node, t.Name) and not _is_target(node, above):
+        if isinstance(over, t.Attribute) and over.attr == "step":
+            return
+        yield Occurrence("state_value", node, above, site)

@@ -1,0 +1,314 @@
+"""The state form: each optimizer becomes one `TrainState`, in its place; signatures and returns stay as they are."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable
+from dataclasses import dataclass
+
+from flax2optax.codemod.index import tree as t
+from flax2optax.codemod.index.tree import NodeId
+from flax2optax.codemod.infer.values import Optimizer, OptimizerClass
+from flax2optax.codemod.plan.constructors import CannotBuild, Rate, build
+from flax2optax.codemod.plan.draft import TRAIN_STATE, Draft, pieces
+from flax2optax.codemod.plan.edits import Hole, Pieces, Replace
+from flax2optax.codemod.plan.occurrences import Occurrence
+from flax2optax.codemod.plan.steps import plan_step
+
+
+@dataclass(frozen=True, slots=True)
+class FlowFacts:
+    """What the form must know of a whole flow before it writes a line of it."""
+
+    rate: Rate
+    bare: bool  # params are an array, a tuple or a record, which TrainState's own methods cannot take
+
+
+def plan_occurrence(draft: Draft, module: t.Module, use: Occurrence, of: Callable[[NodeId], FlowFacts]) -> None:
+    """Write the edits and findings of one use."""
+    handler = _HANDLERS.get(use.kind)
+    if handler is not None:
+        handler(draft, module, use, of)
+    else:
+        _stop_unknown(draft, module, use)
+
+
+def _construct(draft: Draft, module: t.Module, use: Occurrence, of: Callable[[NodeId], FlowFacts]) -> None:
+    assert isinstance(use.node, t.Call) and use.flow is not None
+    flow = draft.flow(use.flow)
+    for atom in draft.facts.machine.definitions[use.node.id]:
+        if not isinstance(atom, OptimizerClass):
+            continue
+        draft.find(flow, "FXO201", use.node.id, f"`{atom.name}` was removed with flax.optim")
+        if atom.name in ("Optimizer", "OptimizerState"):
+            draft.stop(flow, "FXO205", use.node.id, f"`flax.optim.{atom.name}` is constructed directly")
+        elif atom.class_:
+            draft.stop(flow, "FXO204", use.node.id, "the optimizer is a class of this program")
+        elif atom.name not in _BUILDABLE:
+            draft.stop(flow, "FXO201", use.node.id, f"no rule for `flax.optim.{atom.name}`")
+        else:
+            _build(draft, module, use, atom.name, of(use.flow))
+
+
+_BUILDABLE = frozenset({
+    "Adam", "AdaBelief", "Adadelta", "Adafactor", "Adagrad", "GradientDescent", "LAMB", "LARS",
+    "Momentum", "MultiOptimizer", "RMSProp", "WeightNorm",
+})  # fmt: skip
+
+
+def _build(draft: Draft, module: t.Module, use: Occurrence, name: str, known: FlowFacts) -> None:
+    assert isinstance(use.node, t.Call) and use.flow is not None
+    flow = draft.flow(use.flow)
+    if not _names_the_class(draft, use.node):
+        draft.stop(flow, "FXO202", use.node.id, "which optimizer is made is decided at run time")
+        return
+    if known.rate is Rate.STATE and name in ("MultiOptimizer", "WeightNorm"):
+        draft.stop(flow, "FXO502", use.node.id, f"{name} with a learning rate that is not applied last")
+        return
+    try:
+        built = build(name, use.node, known.rate, draft.library(flow, module, "optax"))
+    except CannotBuild as error:
+        draft.stop(flow, error.code, use.node.id, str(error))
+        return
+    for support in built.needs:
+        draft.support(flow, module, support)
+    for dotted in built.imports:
+        if dotted != "optax":
+            draft.library(flow, module, dotted)
+    if built.note:
+        draft.note(flow, "FXO201", use.node.id, built.note)
+    draft.edit(flow, Replace(use.node.id, built.pieces))
+
+
+def _names_the_class(draft: Draft, node: t.Call) -> bool:
+    """Whether the call spells the class itself, not a variable that holds it."""
+    func = node.func
+    while isinstance(func, t.Attribute):
+        func = func.value
+    if not isinstance(func, t.Name):
+        return False
+    module = draft.facts.program.owner(node.id)
+    return any(
+        func.name in (a.asname or a.name.split(".")[0] for a in statement.aliases) or not statement.aliases
+        for statement in module.imports
+    )
+
+
+def create_pieces(draft: Draft, module: t.Module, use: Occurrence, known: FlowFacts, params: Pieces, tx: Pieces) -> Pieces:
+    """The expression that makes the TrainState."""
+    assert use.flow is not None
+    flow = draft.flow(use.flow)
+    state = draft.object(flow, module, TRAIN_STATE)
+    jnp = draft.library(flow, module, "jax.numpy")
+    if known.bare:
+        return pieces(
+            f"{state}(\n    step={jnp}.int32(0), apply_fn=None, params=", params, ",\n    tx=", tx,
+            ", opt_state=", tx, ".init(", params, "))",
+        )  # fmt: skip
+    return pieces(
+        f"{state}.create(\n    apply_fn=None, params=", params, ", tx=", tx, f").replace(step={jnp}.int32(0))"
+    )
+
+
+def _create(draft: Draft, module: t.Module, use: Occurrence, of: Callable[[NodeId], FlowFacts]) -> None:
+    assert isinstance(use.node, t.Call) and isinstance(use.node.func, t.Attribute) and use.flow is not None
+    flow = draft.flow(use.flow)
+    draft.find(flow, "FXO302", use.node.id, "`OptimizerDef.create` was removed with flax.optim")
+    arguments = {a.keyword or ("target", "focus")[i]: a.value for i, a in enumerate(use.node.args[:2])}
+    if "target" not in arguments or len(use.node.args) > 2 or any(a.star for a in use.node.args):
+        draft.stop(flow, "FXO302", use.node.id, "the arguments of `create` are computed")
+        return
+    tx: Pieces = (Hole(use.node.func.value.id),)
+    focus = arguments.get("focus")
+    if focus is not None and not (isinstance(focus, t.Constant) and focus.value is None):
+        draft.support(flow, module, "multi_optimizer")
+        tx = pieces("multi_optimizer((", focus.id, ", ", tx, "))")
+    params = (Hole(arguments["target"].id),)
+    draft.edit(flow, Replace(use.node.id, create_pieces(draft, module, use, of(use.flow), params, tx)))
+
+
+def _create_value(draft: Draft, module: t.Module, use: Occurrence, of: Callable[[NodeId], FlowFacts]) -> None:
+    """`jax.jit(definition.create)`: a lambda that does what `create` did."""
+    assert isinstance(use.node, t.Attribute) and use.flow is not None
+    flow = draft.flow(use.flow)
+    draft.find(flow, "FXO302", use.node.id, "`OptimizerDef.create` was removed with flax.optim")
+    name = draft.fresh(use.above, "params")
+    made = create_pieces(draft, module, use, of(use.flow), (name,), (Hole(use.node.value.id),))
+    draft.edit(flow, Replace(use.node.id, pieces(f"lambda {name}: ", made)))
+
+
+def _target(draft: Draft, module: t.Module, use: Occurrence, of: Callable[[NodeId], FlowFacts]) -> None:
+    assert isinstance(use.node, t.Attribute) and use.flow is not None
+    flow = draft.flow(use.flow)
+    draft.find(flow, "FXO303", use.node.id, "`Optimizer.target` is `params` in Optax's terms")
+    draft.edit(flow, Replace(use.node.attr_id, ("params",)))
+
+
+def _step(draft: Draft, module: t.Module, use: Occurrence, of: Callable[[NodeId], FlowFacts]) -> None:
+    assert isinstance(use.node, t.Attribute) and isinstance(use.node.value, t.Attribute) and use.flow is not None
+    flow = draft.flow(use.flow)
+    draft.find(flow, "FXO304", use.node.id, "the step counter is a field of the state")
+    draft.edit(flow, Replace(use.node.id, pieces(use.node.value.value.id, ".step")))
+
+
+def _apply(draft: Draft, module: t.Module, use: Occurrence, of: Callable[[NodeId], FlowFacts]) -> None:
+    assert use.flow is not None
+    known = of(use.flow)
+    plan_step(draft, module, use, known.rate, bare=known.bare)
+
+
+def _replace(draft: Draft, module: t.Module, use: Occurrence, of: Callable[[NodeId], FlowFacts]) -> None:
+    assert isinstance(use.node, t.Call) and use.flow is not None
+    flow = draft.flow(use.flow)
+    draft.find(flow, "FXO305", use.node.id, "`Optimizer.replace` names the fields of flax.optim")
+    for argument in use.node.args:
+        value = argument.value
+        if argument.keyword == "target":
+            draft.edit(flow, Replace(argument.keyword_id, ("params",)))
+        elif argument.keyword == "state" and isinstance(value, t.Attribute) and value.attr == "state":
+            other = value.value.id
+            draft.edit(flow, Replace(argument.id, pieces("step=", other, ".step, opt_state=", other, ".opt_state")))
+        else:
+            draft.stop(flow, "FXO305", argument.id, f"`replace` sets `{argument.keyword or argument.star}`")
+
+
+def _state(draft: Draft, module: t.Module, use: Occurrence, of: Callable[[NodeId], FlowFacts]) -> None:
+    assert use.flow is not None
+    over = use.above[-1] if use.above else None
+    call = use.above[-2] if len(use.above) > 1 else None
+    if isinstance(over, t.Argument) and over.keyword == "state" and isinstance(call, t.Call):
+        func = call.func
+        if isinstance(func, t.Attribute) and func.attr == "replace":
+            if any(isinstance(a, Optimizer) for a in draft.facts.value(func.value.id)):
+                return
+    flow = draft.flow(use.flow)
+    draft.stop(
+        flow, "FXO306", use.node.id, "the optimizer's state is used as a value of its own",
+        "optax keeps the moments in `opt_state`, in a structure of its own",
+    )  # fmt: skip
+
+
+def _method(draft: Draft, module: t.Module, use: Occurrence, of: Callable[[NodeId], FlowFacts]) -> None:
+    assert isinstance(use.node, t.Call) and isinstance(use.node.func, t.Attribute) and use.flow is not None
+    flow = draft.flow(use.flow)
+    node, func = use.node, use.node.func
+    if use.name == "state_dict":
+        name = draft.library(flow, module, "flax.serialization")
+        draft.find(flow, "FXO701", node.id, "`Optimizer.state_dict` was removed with flax.optim")
+        draft.edit(flow, Replace(node.id, pieces(f"{name}.to_state_dict(", func.value.id, ")")))
+    elif use.name == "restore_state" and len(node.args) == 1:
+        name = draft.library(flow, module, "flax.serialization")
+        draft.find(flow, "FXO701", node.id, "`Optimizer.restore_state` was removed with flax.optim")
+        state = node.args[0].value.id
+        draft.edit(flow, Replace(node.id, pieces(f"{name}.from_state_dict(", func.value.id, ", ", state, ")")))
+    else:
+        draft.stop(flow, "FXO307", node.id, f"`Optimizer.{use.name}` has no equal in Optax")
+
+
+def _class(draft: Draft, module: t.Module, use: Occurrence, of: Callable[[NodeId], FlowFacts]) -> None:
+    """A class of flax.optim that is named and not called: annotations, `isinstance`, aliases."""
+    flow = draft.file_flow(module)
+    over = use.above[-1] if use.above else None
+    if isinstance(over, t.Argument) and len(use.above) > 1 and isinstance(use.above[-2], t.Class):
+        draft.stop(flow, "FXO204", use.node.id, f"a class of this program inherits from `{use.name}`")
+        return
+    if use.name == "Optimizer":
+        draft.find(flow, "FXO801", use.node.id, "`flax.optim.Optimizer` was removed")
+        draft.edit(flow, Replace(use.node.id, (draft.object(flow, module, TRAIN_STATE),)))
+    elif use.name == "OptimizerDef":
+        optax = draft.library(flow, module, "optax")
+        draft.find(flow, "FXO801", use.node.id, "`flax.optim.OptimizerDef` was removed")
+        draft.edit(flow, Replace(use.node.id, (f"{optax}.GradientTransformation",)))
+    elif use.name == "OptimizerState":
+        optax = draft.library(flow, module, "optax")
+        draft.find(flow, "FXO801", use.node.id, "`flax.optim.OptimizerState` was removed")
+        draft.edit(flow, Replace(use.node.id, (f"{optax}.OptState",)))
+    else:
+        draft.stop(flow, "FXO202", use.node.id, f"the class `{use.name}` is used as a value")
+
+
+_MOVED = {
+    "DynamicScale": "flax.training.dynamic_scale.DynamicScale",
+    "DynamicScaleResult": "flax.training.dynamic_scale.DynamicScaleResult",
+    "ModelParamTraversal": "flax.traverse_util.ModelParamTraversal",
+    "dynamic_scale": "flax.training.dynamic_scale",
+}
+
+
+def _external(draft: Draft, module: t.Module, use: Occurrence, of: Callable[[NodeId], FlowFacts]) -> None:
+    flow = draft.file_flow(module)
+    if not use.name.startswith("flax.optim"):
+        draft.stop(flow, "FXO902", use.node.id, "the program uses `flax.nn`, the modules before Linen")
+        return
+    last = use.name.rsplit(".", 1)[-1]
+    if last in _MOVED and last != "dynamic_scale":
+        draft.find(flow, "FXO101", use.node.id, f"`{last}` moved to `{_MOVED[last]}`")
+        draft.edit(flow, Replace(use.node.id, (draft.object(flow, module, _MOVED[last]),)))
+    else:
+        draft.stop(flow, "FXO901", use.node.id, f"`{use.name}` is used as a value")
+
+
+def _dynamic(draft: Draft, module: t.Module, use: Occurrence, of: Callable[[NodeId], FlowFacts]) -> None:
+    draft.stop(
+        draft.file_flow(module), "FXO901", use.node.id, "a class of flax.optim is looked up by a computed name"
+    )
+
+
+def _unresolved(draft: Draft, module: t.Module, use: Occurrence, of: Callable[[NodeId], FlowFacts]) -> None:
+    flow = draft.file_flow(module)
+    draft.stop(
+        flow, "FXO310", use.node.id, "`apply_gradient` of a value whose origin is not in this program",
+        "annotate it as flax.optim.Optimizer, or migrate it by hand",
+    )  # fmt: skip
+
+
+_REASONS = {
+    "mixed": ("FXO311", "the value may be an optimizer or something else"),
+    "optimizer_def": ("FXO308", "the definition is read from the optimizer"),
+    "definition_attribute": ("FXO308", "a part of the definition is read"),
+    "method_value": ("FXO307", "a method of the optimizer is used as a value"),
+    "state_part": ("FXO306", "the optimizer's state is taken apart"),
+    "state_value": ("FXO306", "the optimizer's state is used as a value of its own"),
+    "create_indirect": ("FXO302", "`create` is called through a variable"),
+    "called": ("FXO902", "the optimizer is called like a function"),
+    "context": ("FXO309", "the optimizer is used where it cannot be followed"),
+}
+
+
+def _stop_unknown(draft: Draft, module: t.Module, use: Occurrence) -> None:
+    code, message = _REASONS[use.kind]
+    flow = draft.flow(use.flow) if use.flow is not None else draft.file_flow(module)
+    detail = f" (`{use.name}`)" if use.name else ""
+    draft.stop(flow, code, use.node.id, message + detail)
+
+
+def plan_string_annotation(draft: Draft, module: t.Module, node: t.Constant) -> None:
+    """`'flax.optim.Optimizer'` in an annotation."""
+    text = str(node.value)
+    found = re.search(r"[\w.]*\boptim\.(Optimizer|OptimizerDef)\b", text)
+    if found is None:
+        return
+    flow = draft.file_flow(module)
+    draft.find(flow, "FXO801", node.id, f"`{found[0]}` was removed")
+    optax = "optax.GradientTransformation"
+    new = draft.object(flow, module, TRAIN_STATE) if found[1] == "Optimizer" else optax
+    draft.edit(flow, Replace(node.id, (repr(text.replace(found[0], new)),)))
+
+
+_Handler = Callable[[Draft, t.Module, Occurrence, Callable[[NodeId], FlowFacts]], None]
+_HANDLERS: dict[str, _Handler] = {
+    "construct": _construct,
+    "create": _create,
+    "create_value": _create_value,
+    "create_indirect": lambda draft, module, use, of: None,
+    "target": _target,
+    "step": _step,
+    "apply": _apply,
+    "replace": _replace,
+    "state": _state,
+    "method": _method,
+    "class": _class,
+    "external": _external,
+    "dynamic": _dynamic,
+    "unresolved": _unresolved,
+}

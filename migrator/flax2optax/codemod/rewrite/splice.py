@@ -1,0 +1,96 @@
+"""Splicing edits into a file's bytes, outermost first, holes filled with their own edited source."""
+
+from __future__ import annotations
+
+from bisect import bisect_left
+from collections.abc import Sequence
+
+from flax2optax.codemod.index.spans import Span, Spans
+from flax2optax.codemod.plan.edits import Edit, Hole, InsertBefore, Pieces, Replace, ReplaceStatement
+
+
+def splice(spans: Spans, edits: Sequence[Edit], newline: str) -> str:
+    """The new text of a file."""
+    return _Splicer(spans, edits, newline).run()
+
+
+class _Splicer:
+    def __init__(self, spans: Spans, edits: Sequence[Edit], newline: str) -> None:
+        self.spans = spans
+        self.newline = newline
+        self.replaced: dict[int, Replace | ReplaceStatement] = {}
+        self.places: list[tuple[int, int, int]] = []  # start, -end, node
+        self.inserts: list[tuple[int, InsertBefore]] = []
+        for edit in edits:
+            if isinstance(edit, InsertBefore):
+                self.inserts.append((self.line_start(spans.span(edit.line).start), edit))
+            elif edit.node not in self.replaced:
+                span = spans.span(edit.node)
+                self.replaced[edit.node] = edit
+                self.places.append((span.start, -span.end, edit.node))
+        self.places.sort()
+        self.inserts.sort(key=lambda item: item[0])
+
+    def run(self) -> str:
+        whole = Span(0, len(self.spans.data))
+        pieces: list[bytes] = []
+        position = 0
+        for at, insert in self.inserts:
+            pieces.append(self.render(Span(position, at)))
+            pieces.append(self.inserted(insert).encode())
+            position = at
+        pieces.append(self.render(Span(position, whole.end)))
+        return b"".join(pieces).decode()
+
+    def line_start(self, offset: int) -> int:
+        return self.spans.data.rfind(b"\n", 0, offset) + 1
+
+    def indent(self, offset: int) -> str:
+        """The white space before the first thing on the line of `offset`."""
+        start = self.line_start(offset)
+        line = self.spans.data[start:offset].decode()
+        return line[: len(line) - len(line.lstrip())] if line.strip() else line
+
+    def render(self, span: Span, inside: int | None = None) -> bytes:
+        """The edited source of a range; `inside` is a node whose own edit is being written."""
+        result: list[bytes] = []
+        position = span.start
+        index = bisect_left(self.places, (span.start,))
+        while index < len(self.places) and self.places[index][0] < span.end:
+            start, end, node = self.places[index][0], -self.places[index][1], self.places[index][2]
+            index += 1
+            if start < position or end > span.end or node == inside:
+                continue
+            result.append(self.spans.data[position:start])
+            result.append(self.written(node).encode())
+            position = end
+        result.append(self.spans.data[position : span.end])
+        return b"".join(result)
+
+    def written(self, node: int) -> str:
+        edit = self.replaced[node]
+        start = self.spans.span(node).start
+        if isinstance(edit, Replace):
+            return self.fill(edit.pieces, self.indent(start), node)
+        separator = self.newline + self.indent(start)
+        return separator.join(self.fill(line, self.indent(start), node) for line in edit.lines)
+
+    def inserted(self, edit: InsertBefore) -> str:
+        indent = self.indent(self.spans.span(edit.line).start)
+        lines = (self.fill(line, indent, None) for line in edit.lines)
+        return "".join(indent + line + self.newline for line in lines)
+
+    def fill(self, pieces: Pieces, indent: str, node: int | None) -> str:
+        return "".join(
+            self.hole(piece, node) if isinstance(piece, Hole) else piece.replace("\n", self.newline + indent)
+            for piece in pieces
+        )
+
+    def hole(self, hole: Hole, inside: int | None) -> str:
+        span = self.spans.span(hole.node)
+        if hole.node in self.replaced and hole.node != inside:
+            text = self.written(hole.node)
+        else:
+            text = self.render(span, hole.node).decode()
+        parenthesised = bool(getattr(self.spans.node(hole.node), "lpar", ()))
+        return f"({text})" if hole.wrap or parenthesised else text
