@@ -12,7 +12,6 @@ from flax2optax.cli.telling import tell
 from flax2optax.codemod.collect import Collected, collect, collect_stdin
 from flax2optax.codemod.diagnostic import Diagnostic
 from flax2optax.codemod.outcome import Options, Outcome
-from flax2optax.codemod.source import SourceFile
 from flax2optax.codemod.summary import Report, make_report, patch
 from flax2optax.codemod.write import Written, rehearse, write
 from flax2optax.codemod.write.journal import state_folder
@@ -25,7 +24,7 @@ def execute(request: Request) -> int:
     data = sys.stdin.buffer.read() if request.from_stdin else b""
     collected, found = _collected(request, data)
     options = request.settings.options()
-    outcome = _migrated(collected.candidates, options)
+    outcome = _migrated(collected, options)
     outcome = replace(outcome, diagnostics=(*_wanted(found, options), *outcome.diagnostics))
     outcome, written = _settled(request, outcome)
     wrote = request.mode is Mode.WRITE
@@ -42,13 +41,13 @@ def _collected(request: Request, data: bytes) -> tuple[Collected, tuple[Diagnost
     return collect(request.paths, request.settings.selection(request.base))
 
 
-def _migrated(sources: Sequence[SourceFile], options: Options) -> Outcome:
+def _migrated(collected: Collected, options: Options) -> Outcome:
     """The stages in the middle import LibCST, which costs more than a run without candidates."""
-    if not sources:
+    if not collected.candidates:
         return Outcome((), (), ())
     from flax2optax.codemod.pipeline import migrate
 
-    return migrate(sources, options)
+    return migrate(collected.candidates, options, collected.projects)
 
 
 def _wanted(found: Sequence[Diagnostic], options: Options) -> list[Diagnostic]:

@@ -25,6 +25,17 @@ def command(name: str, output_format: str) -> int:
     return 0
 
 
+def reason(rule: object) -> str:
+    """A rule's module says in words what its fields say in data."""
+    import flax2optax_rules
+
+    for info in iter_modules(flax2optax_rules.__path__):
+        module = import_module(f"flax2optax_rules.{info.name}")
+        if getattr(module, "rule", None) is rule:
+            return (module.__doc__ or "").strip()
+    return ""
+
+
 def _code(code: Code) -> dict[str, str]:
     return {
         "code": code.code,
@@ -44,19 +55,8 @@ def _rule(name: str) -> dict[str, str] | None:
     rule = flax2optax_rules.RULES[found]
     return {
         "name": found,
-        "explanation": _reason(rule),
+        "explanation": reason(rule),
         "flax": rule.flax,
         "agreement": f"Agreement: {rule.agreement}.",
         "examples": "\n".join(f"{one.before}\n    {one.after}" for one in rule.examples),
     }
-
-
-def _reason(rule: object) -> str:
-    """A rule's module says in words what its fields say in data."""
-    import flax2optax_rules
-
-    for info in iter_modules(flax2optax_rules.__path__):
-        module = import_module(f"flax2optax_rules.{info.name}")
-        if getattr(module, "rule", None) is rule:
-            return (module.__doc__ or "").strip()
-    return ""
