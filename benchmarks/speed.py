@@ -47,7 +47,7 @@ def candidates(names: Sequence[str]) -> None:
     collected, _ = collect(list(names), Selection(TOP))
     sources = collected.candidates
     parse = cpu(lambda: [libcst.parse_module(one.text) for one in sources])
-    check = cpu(lambda: migrate(sources, Options()))
+    check = cpu(lambda: migrate(sources, Options(), collected.projects))
     print(
         f"{len(sources)} candidates against libcst.parse_module".ljust(50)
         + f"{check / parse:6.2f}  (goal 4)"
@@ -94,7 +94,9 @@ def imports_libcst(tree: Path) -> bool:
 
 def peak(tree: Path) -> float:
     """The memory of a child that checks the tree."""
-    subprocess.run([sys.executable, "-c", PROGRAM, "-q", "check", str(tree)], check=False)
+    subprocess.run(
+        [sys.executable, "-c", PROGRAM, "check", str(tree)], check=True, stdout=subprocess.DEVNULL
+    )
     return resource.getrusage(resource.RUSAGE_CHILDREN).ru_maxrss / 1024
 
 

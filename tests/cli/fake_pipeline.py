@@ -6,8 +6,10 @@
 import re
 import sys
 import types
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+from pathlib import Path
 
+from flax2optax.codemod.collect import Project
 from flax2optax.codemod.diagnostic import Applicability, Diagnostic, Location, Severity
 from flax2optax.codemod.outcome import FileChange, FlowSummary, Options, Outcome
 from flax2optax.codemod.source import SourceFile
@@ -15,7 +17,9 @@ from flax2optax.codemod.source import SourceFile
 OLD, NEW = "flax.optim.", "optax."
 
 
-def migrate(sources: Sequence[SourceFile], options: Options) -> Outcome:
+def migrate(
+    sources: Sequence[SourceFile], options: Options, projects: Mapping[Path, Project]
+) -> Outcome:
     if any("# crash" in source.text for source in sources):
         raise RuntimeError("a bug")
     found = [one for source in sources for one in _findings(source)]

@@ -1,9 +1,12 @@
 """`-`: one file from standard input to standard output."""
 
 import json
+from pathlib import Path
 
 import pytest
 from cli_driver import Run
+
+from flax2optax.codemod.collect import Selection, collect_stdin
 
 OURS = b"import flax\r\nopt = flax.optim.Adam()"
 DONE = "import flax\r\nopt = optax.Adam()"
@@ -51,3 +54,14 @@ def test_a_notebook_by_its_name(run: Run) -> None:
     )
     ran = run("-", "--stdin-filename", "a.ipynb", stdin=raw.encode())
     assert ran.out == raw.replace("flax.optim.", "optax.")
+
+
+def test_the_project_of_a_named_file_is_context_and_a_nameless_one_has_none(
+    tmp_path: Path, run: Run
+) -> None:
+    (tmp_path / "work" / "pyproject.toml").touch()
+    (tmp_path / "work" / "beside.py").touch()
+    selection = Selection(tmp_path)
+    (project,) = collect_stdin(OURS, "a.py", selection)[0].projects.values()
+    assert [path.name for path in project.paths] == ["beside.py"]
+    assert collect_stdin(OURS, None, selection)[0].projects == {}

@@ -4,6 +4,7 @@ import os
 import signal
 import stat
 import subprocess
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -81,6 +82,14 @@ def test_text_that_the_encoding_lacks_refuses_the_flow_and_nothing_else(tmp_path
     assert contents(tmp_path) == {"a": "old\n", "b": "old\n", "c": "new\n"}
     assert rehearse([bad, b, c], [flow("a", "b")])[0].refused == written.refused == (bad, b)
     assert a.source.path == bad.source.path
+
+
+def test_a_file_that_was_only_read_is_never_written(tmp_path: Path) -> None:
+    a, b = change(tmp_path, "a"), change(tmp_path, "b")
+    context = replace(a, source=replace(a.source, writable=False))
+    _, codes = put(tmp_path, [context, b], [flow("a", "b")])
+    assert codes == ["FXO005"]
+    assert contents(tmp_path) == {"a": "old\n", "b": "old\n"}
 
 
 def test_nothing_is_left_behind(tmp_path: Path) -> None:

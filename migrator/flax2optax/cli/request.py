@@ -5,8 +5,7 @@ from enum import Enum
 from pathlib import Path
 
 from flax2optax.cli.settings import Settings
-
-STDIN = "-"
+from flax2optax.codemod.collect import STDIN
 
 
 class Mode(Enum):
@@ -26,7 +25,7 @@ class Request:
     mode: Mode
     settings: Settings
     base: Path
-    stdin_filename: str = STDIN
+    stdin_filename: str | None = None
     output_file: Path | None = None
     statistics: bool = False
     allow_dirty: bool = False

@@ -28,7 +28,8 @@ def execute(request: Request) -> int:
     outcome = replace(outcome, diagnostics=(*_wanted(found, options), *outcome.diagnostics))
     outcome, written = _settled(request, outcome)
     wrote = request.mode is Mode.WRITE
-    report = make_report(outcome, collected.candidates, wrote=wrote, color=request.color)
+    sources = (*collected.candidates, *(change.source for change in outcome.changes))
+    report = make_report(outcome, sources, wrote=wrote, color=request.color)
     _put_out(request, outcome, data)
     _warn(request, collected, written)
     tell(report, request)
@@ -36,9 +37,10 @@ def execute(request: Request) -> int:
 
 
 def _collected(request: Request, data: bytes) -> tuple[Collected, tuple[Diagnostic, ...]]:
+    selection = request.settings.selection(request.base)
     if request.from_stdin:
-        return collect_stdin(data, request.stdin_filename)
-    return collect(request.paths, request.settings.selection(request.base))
+        return collect_stdin(data, request.stdin_filename, selection)
+    return collect(request.paths, selection)
 
 
 def _migrated(collected: Collected, options: Options) -> Outcome:

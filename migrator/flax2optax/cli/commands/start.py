@@ -7,8 +7,9 @@ from typing import Any
 
 import click
 
-from flax2optax.cli.request import STDIN, Mode, Request
+from flax2optax.cli.request import Mode, Request
 from flax2optax.cli.settings import Settings, SettingsError, load_settings
+from flax2optax.codemod.collect import STDIN
 
 _SETTINGS = frozenset(Settings.__dataclass_fields__)
 _APART = frozenset({"config", "isolated", "color", "stdin_filename"})
@@ -18,10 +19,10 @@ def make_request(mode: Mode, paths: tuple[str, ...], **given: Any) -> Request:
     """Return the request; flags that are also keys of the configuration become settings."""
     if STDIN in paths and len(paths) > 1:
         raise click.UsageError("`-` cannot be mixed with paths")
-    name = given["stdin_filename"] or STDIN
+    name = given["stdin_filename"]
     flags = {key: value for key, value in given.items() if key in _SETTINGS}
     rest = {key: value for key, value in given.items() if key not in _SETTINGS | _APART}
-    places = [name] if paths == (STDIN,) else paths
+    places = [name or STDIN] if paths == (STDIN,) else paths
     settings, base = _settings(flags, places, given["config"], isolated=given["isolated"])
     color = _colored(given["color"], rest["output_file"])
     return Request(paths, mode, settings, base, name, color=color, **rest)

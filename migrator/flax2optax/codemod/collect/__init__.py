@@ -16,6 +16,8 @@ from flax2optax.codemod.diagnostic import Diagnostic
 from flax2optax.codemod.mention import mentions_api
 from flax2optax.codemod.source import SourceFile
 
+STDIN = "-"
+
 __all__ = ["Collected", "Project", "Selection", "collect", "collect_stdin", "mentions_api"]
 
 
@@ -50,15 +52,18 @@ def collect(paths: Sequence[str], selection: Selection) -> tuple[Collected, tupl
     return collected, (*problems, *(note for source in candidates for note in notes(source)))
 
 
-def collect_stdin(data: bytes, name: str) -> tuple[Collected, tuple[Diagnostic, ...]]:
-    """Take one file from standard input; `name` tells where it would stand and whether it is a notebook."""
+def collect_stdin(
+    data: bytes, name: str | None, selection: Selection
+) -> tuple[Collected, tuple[Diagnostic, ...]]:
+    """Take one file from standard input; its name, if it has one, tells where in which project it would stand."""
     if not mentions_api(data):
         return Collected((), {}), ()
-    path = Path(os.path.realpath(name))
-    source = source_of(Place(path, name, project_root(path, path.parent)), data)
+    path = Path(os.path.realpath(name or STDIN))
+    source = source_of(Place(path, name or STDIN, project_root(path, path.parent)), data)
     if isinstance(source, Diagnostic):
         return Collected((), {}), (source,)
-    return Collected((source,), {}), tuple(notes(source))
+    named = Named((name,) if name else (), selection)
+    return Collected((source,), _projects([source] if name else [], named)), tuple(notes(source))
 
 
 def _read(found: NamedFile, known: Mapping[Path, SourceFile]) -> Iterator[SourceFile | Diagnostic]:

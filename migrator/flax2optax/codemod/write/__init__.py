@@ -66,11 +66,13 @@ def rehearse(
 
 
 def _encoded(changes: Iterable[FileChange]) -> tuple[Mapping[FileChange, Replacement], Problems]:
-    """Return the new bytes of every file, and by file what cannot be encoded."""
+    """Return the new bytes of every file, and by file what must not or cannot be written."""
     files: dict[FileChange, Replacement] = {}
     problems: Problems = {}
     for change in changes:
         source = change.source
+        if not source.writable:
+            problems[source.display] = _problem("FXO005", change, "it was not named, only read")
         try:
             files[change] = Replacement(source.path, source.data, change.encode())
         except ValueError as problem:
