@@ -64,7 +64,7 @@ def run(arguments: Sequence[str]) -> int:
     except BrokenPipeError:
         return _reader_gone()
     except Exception:
-        traceback.print_exc()
+        traceback.print_exc(limit=-12)
         click.echo("flax2optax: this is a bug in flax2optax, please report it", err=True)
         return BAD_USAGE
 
