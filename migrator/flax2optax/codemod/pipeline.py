@@ -7,6 +7,7 @@ from collections.abc import Iterable, Mapping, Sequence
 
 from pathlib import Path
 
+from flax2optax.codemod.collect import Project
 from flax2optax.codemod.diagnostic import Applicability, Diagnostic, Location, Severity
 from flax2optax.codemod.index.program import Program
 from flax2optax.codemod.index.spans import Spans
@@ -20,12 +21,14 @@ from flax2optax.codemod.source import SourceFile
 GONE = ("flax.optim",)
 
 
-def migrate(sources: Sequence[SourceFile], options: Options, context: Mapping[str, SourceFile] | None = None) -> Outcome:
-    """Plan and rewrite programs; files of one `root` are one program."""
+def migrate(
+    sources: Sequence[SourceFile], options: Options, projects: Mapping[Path, Project] | None = None
+) -> Outcome:
+    """Plan and rewrite programs; files of one `root` are one program, with the rest of it as context."""
     outcomes = []
     for root in dict.fromkeys(source.root for source in sources):
         own = [source for source in sources if source.root == root]
-        outcomes.append(_migrate_program(root, own, options, context or {}))
+        outcomes.append(_migrate_program(root, own, options, (projects or {}).get(root)))
     return Outcome(
         tuple(c for o in outcomes for c in o.changes),
         tuple(d for o in outcomes for d in o.diagnostics),
@@ -34,21 +37,42 @@ def migrate(sources: Sequence[SourceFile], options: Options, context: Mapping[st
 
 
 def _migrate_program(
-    root: Path, sources: Sequence[SourceFile], options: Options, context: Mapping[str, SourceFile]
+    root: Path, sources: Sequence[SourceFile], options: Options, project: Project | None
 ) -> Outcome:
-    by_path = {os.path.realpath(source.path): source for source in sources}
-    every = {**{os.path.realpath(p): s for p, s in context.items()}, **by_path}
-    program = Program(tuple(by_path), frozenset(every), lambda path: every[path].text, os.path.realpath(root))
-    facts = infer(program, tuple(by_path))
+    files = _Files(sources, project)
+    program = Program(tuple(files.known), files.paths, files.text, os.path.realpath(root))
+    facts = infer(program, tuple(files.known))
     planned = plan(facts, unsafe=options.unsafe)
-    writer = _Writer(program, every, planned)
+    writer = _Writer(program, files, planned)
     return Outcome(tuple(writer.changes()), tuple(writer.diagnostics()), tuple(writer.summaries()))
+
+
+class _Files:
+    """The sources of one program by real path; those of the project around them are read when asked for."""
+
+    def __init__(self, sources: Sequence[SourceFile], project: Project | None) -> None:
+        self.known = {os.path.realpath(source.path): source for source in sources}
+        self.project = project
+        around = project.paths if project is not None else ()
+        self.paths = frozenset(self.known) | frozenset(map(str, around))
+
+    def __getitem__(self, path: str) -> SourceFile:
+        return self.known[path]
+
+    def text(self, path: str) -> str | None:
+        """The text of a file; None where it cannot be read."""
+        if path not in self.known and self.project is not None:
+            found = self.project.read(Path(path))
+            if isinstance(found, Diagnostic):
+                return None
+            self.known[path] = found
+        return self.known[path].text if path in self.known else None
 
 
 class _Writer:
     """Turns a plan into changes and diagnostics; spans are computed for the files it touches."""
 
-    def __init__(self, program: Program, sources: Mapping[str, SourceFile], planned: MigrationPlan) -> None:
+    def __init__(self, program: Program, sources: _Files, planned: MigrationPlan) -> None:
         self.program, self.sources, self.planned = program, sources, planned
         self._spans: dict[str, Spans] = {}
 

@@ -20,6 +20,7 @@ class _Splicer:
         self.newline = newline
         self.replaced: dict[int, Replace | ReplaceStatement] = {}
         self.places: list[tuple[int, int, int]] = []  # start, -end, node
+        self.writing: list[int] = []
         self.inserts: list[tuple[int, InsertBefore]] = []
         for edit in edits:
             if isinstance(edit, InsertBefore):
@@ -51,15 +52,15 @@ class _Splicer:
         line = self.spans.data[start:offset].decode()
         return line[: len(line) - len(line.lstrip())] if line.strip() else line
 
-    def render(self, span: Span, inside: int | None = None) -> bytes:
-        """The edited source of a range; `inside` is a node whose own edit is being written."""
+    def render(self, span: Span) -> bytes:
+        """The edited source of a range, without the edits that are being written around it."""
         result: list[bytes] = []
         position = span.start
         index = bisect_left(self.places, (span.start,))
         while index < len(self.places) and self.places[index][0] < span.end:
             start, end, node = self.places[index][0], -self.places[index][1], self.places[index][2]
             index += 1
-            if start < position or end > span.end or node == inside:
+            if start < position or end > span.end or node in self.writing:
                 continue
             result.append(self.spans.data[position:start])
             result.append(self.written(node).encode())
@@ -69,28 +70,28 @@ class _Splicer:
 
     def written(self, node: int) -> str:
         edit = self.replaced[node]
-        start = self.spans.span(node).start
-        if isinstance(edit, Replace):
-            return self.fill(edit.pieces, self.indent(start), node)
-        separator = self.newline + self.indent(start)
-        return separator.join(self.fill(line, self.indent(start), node) for line in edit.lines)
+        indent = self.indent(self.spans.span(node).start)
+        lines = (edit.pieces,) if isinstance(edit, Replace) else edit.lines
+        self.writing.append(node)
+        text = (self.newline + indent).join(self.fill(line, indent) for line in lines)
+        self.writing.pop()
+        return text
 
     def inserted(self, edit: InsertBefore) -> str:
         indent = self.indent(self.spans.span(edit.line).start)
-        lines = (self.fill(line, indent, None) for line in edit.lines)
+        lines = (self.fill(line, indent) for line in edit.lines)
         return "".join(indent + line + self.newline for line in lines)
 
-    def fill(self, pieces: Pieces, indent: str, node: int | None) -> str:
+    def fill(self, pieces: Pieces, indent: str) -> str:
         return "".join(
-            self.hole(piece, node) if isinstance(piece, Hole) else piece.replace("\n", self.newline + indent)
+            self.hole(piece) if isinstance(piece, Hole) else piece.replace("\n", self.newline + indent)
             for piece in pieces
         )
 
-    def hole(self, hole: Hole, inside: int | None) -> str:
-        span = self.spans.span(hole.node)
-        if hole.node in self.replaced and hole.node != inside:
+    def hole(self, hole: Hole) -> str:
+        if hole.node in self.replaced and hole.node not in self.writing:
             text = self.written(hole.node)
         else:
-            text = self.render(span, hole.node).decode()
+            text = self.render(self.spans.span(hole.node)).decode()
         parenthesised = bool(getattr(self.spans.node(hole.node), "lpar", ()))
         return f"({text})" if hole.wrap or parenthesised else text
