@@ -6,13 +6,11 @@ Flows that share a file stand or fall together: a file whose import of flax.opti
 
 from __future__ import annotations
 
-from collections.abc import Iterable
-
 from flax2optax.codemod.index import tree as t
 from flax2optax.codemod.index.tree import NodeId
 from flax2optax.codemod.index.walk import walk
 from flax2optax.codemod.infer import OptimizerFacts
-from flax2optax.codemod.infer.flows import Union, sites
+from flax2optax.codemod.infer.flows import sites
 from flax2optax.codemod.infer.values import (
     Container,
     Instance,
@@ -21,16 +19,20 @@ from flax2optax.codemod.infer.values import (
     TupleOf,
     Value,
 )
+from flax2optax.codemod.outcome import Form
 from flax2optax.codemod.plan.constructors import CannotBuild, Rate, last_rate
+from flax2optax.codemod.plan.decide import decide
 from flax2optax.codemod.plan.draft import Draft
-from flax2optax.codemod.plan.edits import FlowPlan, MigrationPlan
+from flax2optax.codemod.plan.edits import MigrationPlan
 from flax2optax.codemod.plan.occurrences import Occurrence, occurrences
 from flax2optax.codemod.plan.state_form import FlowFacts, plan_occurrence, plan_string_annotation
 from flax2optax.codemod.plan.steps import take_apart
 
 
-def plan(facts: OptimizerFacts, *, unsafe: bool = False) -> MigrationPlan:
-    """Plan every flow of the program."""
+def plan(
+    facts: OptimizerFacts, *, unsafe: bool = False, form: Form = "auto"
+) -> MigrationPlan:
+    """Plan every flow of the program, in the form asked for."""
     draft = Draft(facts)
     uses = {
         path: list(occurrences(facts, module)) for path, module in facts.program.modules.items()
@@ -42,7 +44,8 @@ def plan(facts: OptimizerFacts, *, unsafe: bool = False) -> MigrationPlan:
             plan_occurrence(draft, module, use, lambda site: known[facts.flows.find(site)])
         _annotations(draft, module)
     _escapes(draft)
-    _decide(draft, unsafe=unsafe)
+    _assume(draft)
+    decide(list(draft.flows.values()), unsafe=unsafe)
     return MigrationPlan(sorted(draft.flows.values(), key=lambda flow: flow.root))
 
 
@@ -121,29 +124,9 @@ def _escapes(draft: Draft) -> None:
             )
 
 
-def _decide(draft: Draft, *, unsafe: bool) -> None:
-    """Apply a group of flows that share files only if none of them is stopped."""
+def _assume(draft: Draft) -> None:
+    """Mark the flows that begin at a parameter nobody calls."""
     facts = draft.facts
     for site in facts.machine.assumed:
         if facts.flows.find(site) in draft.flows:
             draft.flows[facts.flows.find(site)].assumed = True
-    groups: dict[NodeId, list[FlowPlan]] = {}
-    union = _groups(draft.flows.values())
-    for flow in draft.flows.values():
-        groups.setdefault(union.find(flow.root), []).append(flow)
-    for group in groups.values():
-        stopped = any(flow.blocked for flow in group)
-        assumed = any(flow.assumed for flow in group)
-        for flow in group:
-            flow.applied = not stopped and (unsafe or not assumed)
-            flow.assumed = assumed
-
-
-def _groups(flows: Iterable[FlowPlan]) -> Union:
-    union = Union()
-    by_file: dict[str, NodeId] = {}
-    for flow in flows:
-        union.find(flow.root)
-        for path in flow.files:
-            union.join((flow.root, by_file.setdefault(path, flow.root)))
-    return union

@@ -70,7 +70,10 @@ class FilePlan:
 
 @dataclass(slots=True)
 class FlowPlan:
-    """One flow: its edits and findings, the form chosen, whether it goes ahead, and whether that is only assumed."""
+    """One flow: its edits and findings, the form chosen, whether it goes ahead, and whether that is only assumed.
+
+    `held` are findings that would be resolved, but that the user does not want touched.
+    """
 
     id: str
     root: NodeId
@@ -80,6 +83,7 @@ class FlowPlan:
     imports: dict[str, dict[str, None]] = field(default_factory=dict)
     supports: dict[str, dict[str, None]] = field(default_factory=dict)
     files: dict[str, None] = field(default_factory=dict)
+    held: list[Finding] = field(default_factory=list)
     assumed: bool = False
     applied: bool = False
 
