@@ -19,6 +19,7 @@ from flax2optax.codemod.infer.machine import Machine
 from flax2optax.codemod.infer.objects import declared_fields, family, subclasses
 from flax2optax.codemod.infer.values import FunctionRef, Instance, Optimizer, Value, one
 
+MAX_BELIEFS = 3
 OPTIMIZER_NAME = re.compile(r"(^|_)opt(im|imizer|imiser)?s?\d*($|_)", re.IGNORECASE)
 
 
@@ -37,17 +38,32 @@ class OptimizerFacts:
 
 def infer(program: Program, paths: tuple[str, ...]) -> OptimizerFacts:
     """Analyse the files `paths` and everything they import."""
+    believed: dict[tuple[NodeId, str], Value] = {}
+    m = _pass(program, paths, believed, frozenset())
+    for _ in range(MAX_BELIEFS):
+        # What was called for real in one pass need not be imagined in the next.
+        grown = _believe(m, believed)
+        really = frozenset(m.really_called)
+        if not grown and not really & m.imagined:
+            break
+        m = _pass(program, paths, believed, really)
+    return OptimizerFacts(program, m, flows(m))
+
+
+def _pass(
+    program: Program, paths: tuple[str, ...], believed: dict[tuple[NodeId, str], Value], really: frozenset[NodeId]
+) -> Machine:
+    """One analysis from scratch, with what earlier ones found out about parameters nobody passes."""
     m = Machine(program)
+    m.believed = believed
+    m.known_calls = really
     m.run = lambda frame: run_frame(m, frame)
     m.call_bound = lambda frame, node, value: call_bound(m, frame, node, value)
     for path in paths:
         m.ensure(m.module_frame(path))
     m.settle()
     _call_the_uncalled(m)
-    while _believe(m):
-        m.settle()
-        _call_the_uncalled(m)
-    return OptimizerFacts(program, m, flows(m))
+    return m
 
 
 def _call_the_uncalled(m: Machine) -> None:
@@ -92,19 +108,17 @@ def _call(m: Machine, function: Function, ref: FunctionRef) -> None:
     call_free(m, frame, ref, args)
 
 
-def _believe(m: Machine) -> bool:
+def _believe(m: Machine, believed: dict[tuple[NodeId, str], Value]) -> bool:
     """Take free parameters for optimizers, or for the record that holds one, by the way they are used."""
     if _defines_apply_gradient(m):
         return False
     grown = False
     for (function, path), uses in list(m.free_uses.items()):
-        if (function, path) in m.believed:
-            continue
-        value = _believed(m, path, uses, m.functions[function])
-        if value:
-            m.believed[function, path] = value
-            _replace_free(m, function, path, value)
-            grown = True
+        if (function, path) not in believed:
+            value = _believed(m, path, uses, m.functions[function])
+            if value:
+                believed[function, path] = value
+                grown = True
     return grown
 
 
@@ -113,7 +127,6 @@ def _believed(m: Machine, path: str, uses: dict[str, NodeId], function: Function
     named = OPTIMIZER_NAME.search(last) is not None and not last.endswith("def")
     if "apply_gradient" in uses or (named and uses.keys() & {"target", "optimizer_def", "apply_gradient"}):
         site = next((p.id for p in function.parameters if p.name == path), next(iter(uses.values())))
-        m.assume(site, "use")
         return one(Optimizer(site))
     records = [
         class_id
@@ -130,15 +143,6 @@ def _holds(m: Machine, class_id: NodeId, uses: set[str]) -> bool:
     known = fields | set(map(str, m.fields(("class", class_id)))) | {"replace", "_replace"}
     stored = [m.cells.get((family(m, class_id), name), frozenset()) for name in uses & fields]
     return uses <= known and any(isinstance(a, Optimizer) for value in stored for a in value)
-
-
-def _replace_free(m: Machine, function: NodeId, path: str, value: Value) -> None:
-    for frame in list(m.frames):
-        if frame.function is not None and frame.function.id == function:
-            if path in frame.parameters:
-                frame.parameters[path] = value
-                frame.variables[path] = value
-            m.soil(frame)
 
 
 def _defines_apply_gradient(m: Machine) -> bool:

@@ -28,10 +28,13 @@ from flax2optax.codemod.infer.values import (
     Container,
     Definition,
     External,
+    Free,
     FunctionRef,
     Gradient,
     Instance,
+    Literal,
     OptimizerClass,
+    Other,
     Partial,
     Super,
     Transformed,
@@ -77,7 +80,9 @@ class Args:
 
 
 def call(m: Machine, env: Env, node: t.Expression, callee: Value, args: Args) -> Value:
-    """What calling `callee` returns."""
+    """What calling `callee` returns. Where some alternative is understood, one that is not adds nothing."""
+    understood = frozenset(a for a in callee if not isinstance(a, Other | Unknown | Free | Literal))
+    callee = understood or callee
     return join(*(_call(m, env.frame, env, node, atom, args) for atom in callee))
 
 
@@ -160,6 +165,7 @@ def call_function(
     """Bind arguments, join them into a summary, and return its result."""
     function = m.functions[ref.function]
     m.called.add(function.id)
+    m.really_called.add(function.id)
     parameters = bind(m, reader, function, args)
     m.callees.setdefault(node, set()).add((function.id, 0, bound))
     frame = m.frame(function, m.frames[ref.frame], parameters)

@@ -105,11 +105,12 @@ def store_item(
 ) -> None:
     """`base[key] = value`."""
     names = [a.value for a in key if isinstance(a, Literal)]
+    seen = any(isinstance(a, Container) for a in base)
     for atom in base:
         if isinstance(atom, Container):
             for name in names if len(names) == len(key) else ["*"]:
                 m.store(atom.site, name, value)
-        elif carries(m, reader, value):
+        elif not seen and carries(m, reader, value):
             m.escapes[Escape(node, "item", "an item of an object that cannot be seen", value)] = None
 
 

@@ -181,8 +181,11 @@ def call_on_leaves(m: Machine, reader: Frame, node: t.Expression, args: Args) ->
 
 
 def call_free(m: Machine, reader: Frame, ref: FunctionRef, args: Args) -> None:
-    """Call a function of the program with parameters nobody passes."""
+    """Call a function of the program with parameters nobody passes, unless somebody is known to call it."""
     function = m.functions[ref.function]
+    if function.id in m.known_calls:
+        return
+    m.imagined.add(function.id)
     given = {p.name for p in function.parameters[: len(args.positional)]} | set(args.keywords)
     parameters = bind(m, reader, function, args)
     for parameter in function.parameters:

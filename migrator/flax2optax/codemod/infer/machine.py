@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 
 from flax2optax.codemod.index.program import Program
 from flax2optax.codemod.index.tree import Class, Function, Module, NodeId
-from flax2optax.codemod.infer.values import NOTHING, Free, Value, flat, join, shape
+from flax2optax.codemod.infer.values import NOTHING, Free, Optimizer, Value, flat, join, shape
 
 MAX_FRAMES = 16  # per function and enclosing frame; beyond that all calls share one summary
 MAX_RUNS = 40  # of one frame; a lattice this shallow settles in three or four
@@ -59,6 +59,9 @@ class Machine:
         self.bindings: dict[NodeId, dict[tuple[NodeId, str], None]] = {}
         self.escapes: dict[Escape, None] = {}
         self.called: set[NodeId] = set()
+        self.really_called: set[NodeId] = set()  # from code of the program that is itself reached
+        self.imagined: set[NodeId] = set()  # called with parameters nobody passes
+        self.known_calls: frozenset[NodeId] = frozenset()  # really called in an earlier pass
         self.functions: dict[NodeId, Function] = {}
         self.classes: dict[NodeId, Class] = {}
         self.assumed: dict[NodeId, str] = {}  # site -> 'annotation' or 'use'
@@ -224,7 +227,11 @@ class Machine:
 
     def free(self, function: NodeId, path: str) -> Value:
         """A parameter (or attribute path) nobody passes: unknown, unless it is believed to be something."""
-        return self.believed.get((function, path)) or frozenset((Free(function, path),))
+        found = self.believed.get((function, path))
+        for atom in found or ():
+            if isinstance(atom, Optimizer):
+                self.assume(atom.site, "use")
+        return found or frozenset((Free(function, path),))
 
     # Facts
 

@@ -271,6 +271,7 @@ def store_attribute(
     m: Machine, reader: Frame, base: Value, name: str, value: Value, node: NodeId
 ) -> None:
     """`base.name = value`."""
+    seen = any(isinstance(a, Instance | ClassRef | ModuleRef) for a in base)
     for atom in base:
         if isinstance(atom, Instance):
             m.store(family(m, atom.class_), name, value)
@@ -280,7 +281,7 @@ def store_attribute(
             m.assign(m.module_frame(atom.path), name, value)
         elif isinstance(atom, Literal):
             continue
-        elif carries(m, reader, value):
+        elif not seen and carries(m, reader, value):
             m.escapes[Escape(node, "attribute", "an attribute of an object that cannot be seen", value)] = None
 
 

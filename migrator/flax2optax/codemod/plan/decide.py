@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 
 from flax2optax.codemod.infer.flows import Union
-from flax2optax.codemod.plan.edits import FlowPlan
+from flax2optax.codemod.plan.edits import Finding, FlowPlan
 
 
 def decide(flows: Sequence[FlowPlan], *, unsafe: bool) -> None:
@@ -16,6 +16,13 @@ def decide(flows: Sequence[FlowPlan], *, unsafe: bool) -> None:
         for flow in group:
             flow.applied = not stopped and (unsafe or not assumed)
             flow.assumed = assumed
+
+
+def hold(flows: Iterable[FlowPlan], unwanted: Callable[[Finding], bool]) -> None:
+    """Keep back the flows with a finding that would be resolved and that nobody wants resolved."""
+    for flow in flows:
+        resolved = (one for one in flow.findings if not one.note and not one.blocks)
+        flow.held = [one for one in resolved if unwanted(one)]
 
 
 def groups(flows: Iterable[FlowPlan]) -> list[list[FlowPlan]]:

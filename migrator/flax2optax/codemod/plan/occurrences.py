@@ -115,7 +115,8 @@ def _may_be_optimizer(base: Value) -> bool:
 def _optimizer_attribute(
     facts: OptimizerFacts, node: t.Attribute, above: tuple[Node, ...], base: Value, site: NodeId
 ) -> Iterator[Occurrence]:
-    if any(isinstance(a, Unknown | Free | Other | External | Instance) for a in base):
+    # Other alternatives have no such attribute, or were lost where an escape is reported already.
+    if any(isinstance(a, Instance) for a in base):
         yield Occurrence("mixed", node, above, site)
         return
     kind = node.attr
