@@ -23,7 +23,7 @@ def execute(request: Request) -> int:
     """Return the exit code, after everything is done and told."""
     data = sys.stdin.buffer.read() if request.from_stdin else b""
     collected, found = _collected(request, data)
-    options = request.settings.options()
+    options = _options(request)
     outcome = _migrated(collected, options)
     outcome = replace(outcome, diagnostics=(*_wanted(found, options), *outcome.diagnostics))
     outcome, written = _settled(request, outcome)
@@ -34,6 +34,12 @@ def execute(request: Request) -> int:
     _warn(request, collected, written)
     tell(report, request)
     return _exit_code(request, report)
+
+
+def _options(request: Request) -> Options:
+    """A command that only reports plans no markers."""
+    options = request.settings.options()
+    return replace(options, todo=options.todo and request.mode is not Mode.REPORT)
 
 
 def _collected(request: Request, data: bytes) -> tuple[Collected, tuple[Diagnostic, ...]]:

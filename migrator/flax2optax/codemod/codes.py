@@ -57,6 +57,12 @@ _ALL = (
         "Commit or stash the changes, or pass --allow-dirty.",
     ),
     Code(
+        "FXO007",
+        "The new text did not pass the program's own check",
+        "What was planned would not compile, or planning it again found more to do. That is a bug of flax2optax. The whole flow was left as it was.",
+        "Report it with the lines it is about, and migrate this flow by hand.",
+    ),
+    Code(
         "FXO101",
         "`flax.optim` was removed in flax 0.6.0",
         "An import or a name that leads to flax.optim fails with every flax since 0.6.0. The import goes when its last use is migrated; `DynamicScale` and the traversals have new homes and only move.",
@@ -235,6 +241,12 @@ _ALL = (
         "An answer has nothing to answer",
         "A `flax2optax: ignore[...]` comment names a code that is not found at its line any more.",
         "Remove the comment.",
+    ),
+    Code(
+        "FXO804",
+        "A marker has nothing to mark",
+        "A `TODO(flax2optax)` comment names a code that is not found at its statement any more.",
+        "Remove the comment, if what it asked for is done.",
     ),
     Code(
         "FXO901",

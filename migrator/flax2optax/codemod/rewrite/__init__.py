@@ -1,6 +1,7 @@
 """MigrationPlan → new text: the only stage that builds syntax; it decides nothing.
 
 Edits are spliced into the bytes of the file, so everything that no edit names stays as it was.
+Never: writes a file, touches one whose flows are not applied.
 """
 
 from __future__ import annotations
@@ -8,10 +9,13 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
+from flax2optax.codemod.index.places import Places
 from flax2optax.codemod.index.spans import Spans
-from flax2optax.codemod.plan.edits import Edit
+from flax2optax.codemod.plan.edits import Edit, FlowPlan, InsertBefore, MigrationPlan
 from flax2optax.codemod.rewrite.imports import settle_imports
 from flax2optax.codemod.rewrite.splice import splice
+
+_GONE = ("flax.optim",)
 
 
 @dataclass(frozen=True, slots=True)
@@ -23,9 +27,32 @@ class FileEdits:
     supports: Iterable[str] = ()
 
 
-def rewrite(spans: Spans, wanted: FileEdits, gone: Iterable[str]) -> str:
-    """Apply edits to one file; `gone` are dotted modules whose imports cannot stay."""
-    newline = "\r\n" if "\r\n" in spans.data.decode() else "\n"
-    text = splice(spans, wanted.edits, newline)
+def rewrite(planned: MigrationPlan, places: Places) -> dict[str, str]:
+    """Return the new text of every file that changes, by its real path."""
+    applied = [flow for flow in planned.flows if flow.applied]
+    texts: dict[str, str] = {}
+    for path in dict.fromkeys(path for flow in applied for path in flow.files):
+        wanted = _file_edits(path, [flow for flow in applied if path in flow.files], places)
+        text = rewrite_file(places.spans(path), wanted)
+        if text != places.files[path].text:
+            texts[path] = text
+    return texts
+
+
+def rewrite_file(spans: Spans, wanted: FileEdits) -> str:
+    """Apply edits to one file."""
     original = spans.data.decode()
-    return settle_imports(text, original, wanted.imports, wanted.supports, newline, tuple(gone))
+    newline = "\r\n" if "\r\n" in original else "\n"
+    text = splice(spans, wanted.edits, newline)
+    return settle_imports(text, original, wanted.imports, wanted.supports, newline, _GONE)
+
+
+def _file_edits(path: str, flows: Sequence[FlowPlan], places: Places) -> FileEdits:
+    edits = [edit for flow in flows for edit in flow.edits if places.path(_place(edit)) == path]
+    imports = dict.fromkeys(line for flow in flows for line in flow.imports.get(path, ()))
+    supports = dict.fromkeys(name for flow in flows for name in flow.supports.get(path, ()))
+    return FileEdits(edits, imports, supports)
+
+
+def _place(edit: Edit) -> int:
+    return edit.line if isinstance(edit, InsertBefore) else edit.node
