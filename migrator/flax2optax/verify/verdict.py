@@ -8,8 +8,9 @@ In float64 correct migrations stay near 1 and the smallest mistakes begin at a m
 """
 
 import math
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from itertools import groupby
 from typing import Any, Final
 
 import jax
@@ -52,29 +53,35 @@ def judge(before: Run, controls: Sequence[Run], after: Run) -> Verdict:
     if len(before) != len(after):
         return _different(0, "", f"{len(before)} steps before, {len(after)} after")
     worst = Verdict(True, 0.0, "", 0, "")
-    scales: dict[str, float] = {}
-    for number, (old, new) in enumerate(zip(before, after, strict=True)):
-        noisy = [control[number] for control in controls if number < len(control)]
-        verdict = _judge_step(number + 1, old, noisy, new, scales)
+    for _, verdicts in groupby(measure(before, controls, after), key=lambda one: one.step):
+        verdict = max(verdicts, key=lambda one: one.ratio)
         if not verdict.equal:
             return verdict
         worst = max(worst, verdict, key=lambda one: one.ratio)
     return worst
 
 
-def _judge_step(
+def measure(before: Run, controls: Sequence[Run], after: Run) -> Iterator[Verdict]:
+    """The verdict of every leaf at every step, one step at a time."""
+    scales: dict[str, float] = {}
+    for number, (old, new) in enumerate(zip(before, after, strict=True)):
+        noisy = [control[number] for control in controls if number < len(control)]
+        yield from measure_step(number + 1, old, noisy, new, scales)
+
+
+def measure_step(
     step: int, old: Leaves, noisy: Sequence[Leaves], new: Leaves, scales: dict[str, float]
-) -> Verdict:
+) -> Iterator[Verdict]:
+    """The verdict of every leaf of one step; `scales` is carried from step to step."""
     if old.keys() != new.keys():
         missing, added = sorted(old.keys() - new.keys()), sorted(new.keys() - old.keys())
-        return _different(
+        yield _different(
             step, (missing + added)[0], f"the tree changed: missing {missing}, added {added}"
         )
-    verdicts = (
-        _judge_leaf(step, path, old[path], [one[path] for one in noisy], new[path], scales)
-        for path in old
-    )
-    return max(verdicts, key=lambda one: one.ratio, default=Verdict(True, 0.0, "", step, ""))
+        return
+    for path in old:
+        others = [one[path] for one in noisy if path in one]
+        yield _judge_leaf(step, path, old[path], others, new[path], scales)
 
 
 def _judge_leaf(

@@ -1,0 +1,65 @@
+"""Waits for imports: as soon as jax, flax or optax is there, its optimizer places are watched."""
+
+import atexit
+import sys
+from collections.abc import Callable, Mapping, Sequence
+from importlib.abc import Loader, MetaPathFinder
+from importlib.machinery import ModuleSpec
+from importlib.util import find_spec
+from types import ModuleType
+from typing import Any
+
+from .task import read_task
+
+Hook = Callable[[ModuleType], None]
+
+
+def wait_for_imports() -> None:
+    """Called once, before the program's first line."""
+    from .session import Session
+
+    session = Session(read_task())
+    hooks: dict[str, Hook] = {"jax": session.jax_is_there, "flax": session.flax_is_there}
+    if session.task.side == "after":
+        hooks["optax"] = session.optax_is_there
+    sys.meta_path.insert(0, _AfterImport(hooks))
+    atexit.register(session.finish)
+
+
+class _AfterImport(MetaPathFinder):
+    """Finds what the other finders find, and calls a hook when the module has been run."""
+
+    def __init__(self, hooks: Mapping[str, Hook]) -> None:
+        self.hooks = dict(hooks)
+
+    def find_spec(
+        self, fullname: str, path: Sequence[str] | None, target: ModuleType | None = None
+    ) -> ModuleSpec | None:
+        hook = self.hooks.pop(fullname, None)
+        if hook is None:
+            return None
+        spec = find_spec(fullname)
+        if spec is not None and spec.loader is not None:
+            spec.loader = _Telling(spec.loader, hook)
+        return spec
+
+
+class _Telling(Loader):
+    """The module's own loader, and then the hook."""
+
+    def __init__(self, loader: Loader, hook: Hook) -> None:
+        self.loader = loader
+        self.hook = hook
+
+    def create_module(self, spec: ModuleSpec) -> ModuleType | None:
+        return self.loader.create_module(spec)
+
+    def exec_module(self, module: ModuleType) -> None:
+        module.__loader__ = self.loader
+        if module.__spec__ is not None:
+            module.__spec__.loader = self.loader
+        self.loader.exec_module(module)
+        self.hook(module)
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self.loader, name)

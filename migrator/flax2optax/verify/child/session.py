@@ -1,0 +1,164 @@
+"""One watched process: what is done when jax, flax and optax arrive, and at the end."""
+
+import atexit
+import contextlib
+import json
+import os
+import platform
+import sys
+import threading
+import time
+import traceback
+from collections.abc import Callable
+from pathlib import Path
+from types import ModuleType
+from typing import Any, Final
+
+from .recorder import Recorder
+from .task import Task
+
+OUTCOME: Final = "outcome.json"
+COMPILE: Final = "/jax/core/compile"
+
+
+class Session:
+    """Holds the recorder, and the patches for as long as the process lives."""
+
+    def __init__(self, task: Task) -> None:
+        self.task = task
+        self.started = time.perf_counter()
+        self.recorder = Recorder(task, self._limit_reached)
+        self.places: dict[str, Any] = {}
+        self.compiling = 0.0
+        self._patches = contextlib.ExitStack()
+        self._finished = threading.Lock()
+        self._done = False
+
+    def jax_is_there(self, jax: ModuleType) -> None:
+        """The aliases of removed names, the clock of the compiler, the losses."""
+        from ..reference import REMOVED_ALIASES
+        from .sites import watch_loss
+
+        if self.task.x64:
+            jax.config.update("jax_enable_x64", True)
+        for old, new in REMOVED_ALIASES.items():
+            vars(jax).setdefault(old, getattr(jax.tree_util, new))
+        jax.monitoring.register_event_duration_secs_listener(self._compiled)
+        if not self.task.light:
+            watch_loss(jax, self.recorder.take)
+        atexit.register(self.finish)
+
+    def flax_is_there(self, flax: ModuleType) -> None:
+        """Before: the served flax.optim. Both: wider parameters where the task asks for them."""
+        from ..precision import float64
+        from ..reference import serve
+        from .sites import jumper, watch_flax
+        from .start import start_flax, start_optax
+
+        jump = jumper(self.task.jumps) if self.task.jumps else None
+        if self.task.x64:
+            self._patches.enter_context(float64())
+        if self.task.side == "after":
+            start_optax(self.task, jump)
+            return
+        optim = self._patches.enter_context(serve(Path(self.task.wheel)))
+        start_flax(optim, self.task)
+        watch_flax(
+            optim.Optimizer, self.recorder.take, self.places, self.task.light, jump
+        )
+
+    def optax_is_there(self, optax: ModuleType) -> None:
+        """After: every transformation."""
+        from .sites import jumper, watch_optax
+
+        jump = jumper(self.task.jumps) if self.task.jumps else None
+        watch_optax(optax, self.recorder.take, self.places, self.task.light, jump)
+
+    def finish(self) -> None:
+        """Write what is left to write, replay, and tell how it went; once."""
+        with self._finished:
+            if self._done:
+                return
+            self._done = True
+            jax: Any = sys.modules.get("jax")
+            with contextlib.suppress(Exception):
+                jax.effects_barrier()
+            self.recorder.close()
+            outcome = self._outcome(jax)
+            if self.recorder.counts:
+                self._save(outcome)
+                outcome["replay"] = self._replayed()
+            self._save(outcome)
+
+    def _replayed(self) -> dict[str, Any]:
+        if not self.task.replay:
+            return {}
+        from .replay import replay
+
+        try:
+            return replay(self.task, self.places)
+        except Exception as problem:
+            where = traceback.extract_tb(problem.__traceback__)[-1]
+            text = f"{type(problem).__name__}: {problem} ({where.name}:{where.lineno})"
+            return {"problem": text}
+
+    def _outcome(self, jax: Any) -> dict[str, Any]:
+        if jax is None or not self.recorder.counts:
+            return {"steps": {}, "problems": self.recorder.problems}
+        devices = jax.local_devices()
+        return {
+            "steps": dict(self.recorder.counts),
+            "problems": self.recorder.problems,
+            "ticks": self.recorder.ticks,
+            "compile": self.compiling,
+            "peak": _peak(devices),
+            "devices": [str(one.device_kind) for one in devices],
+            "platform": jax.default_backend(),
+            "versions": _versions(),
+        }
+
+    def _save(self, outcome: dict[str, Any]) -> None:
+        """Processes without a step leave nothing, so that helpers of the program do not count."""
+        folder = Path(self.task.folder)
+        folder.mkdir(parents=True, exist_ok=True)
+        if outcome["steps"] or not (folder / OUTCOME).exists():
+            (folder / OUTCOME).write_text(json.dumps(outcome, default=str))
+
+    def _limit_reached(self) -> None:
+        threading.Thread(target=self._end, name="flax2optax", daemon=True).start()
+
+    def _end(self) -> None:
+        """Enough steps: the program need not go on."""
+        self.finish()
+        for stream in (sys.stdout, sys.stderr):
+            with contextlib.suppress(Exception):
+                stream.flush()
+        os._exit(0)
+
+    def _compiled(self, event: str, seconds: float, **_: Any) -> None:
+        if event.startswith(COMPILE):
+            self.compiling += seconds
+
+
+def _peak(devices: Any) -> int:
+    """Of the device where it tells, else of the process."""
+    stats: list[Callable[[], Any]] = [one.memory_stats for one in devices]
+    for stat in stats:
+        found = stat()
+        if found and "peak_bytes_in_use" in found:
+            return int(found["peak_bytes_in_use"])
+    try:
+        import resource
+    except ImportError:
+        return 0
+    unit = 1 if sys.platform == "darwin" else 1024
+    return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * unit
+
+
+def _versions() -> dict[str, str]:
+    found = {"python": platform.python_version()}
+    for name in ("jax", "jaxlib", "flax", "optax", "numpy"):
+        module = sys.modules.get(name)
+        if module is not None:
+            found[name] = str(getattr(module, "__version__", ""))
+    return found

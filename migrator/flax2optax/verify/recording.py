@@ -1,0 +1,129 @@
+"""What a program did, on disk: every array once, and one line for every optimizer step.
+
+`leaves.bin` holds the bytes of the arrays one after another; `steps.jsonl` names them by offset, type and shape.
+An array that was written before is not written again, so a frozen leaf or the replica of a device costs nothing.
+Only one step is in memory at a time, on the way in and on the way out.
+"""
+
+import json
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+from hashlib import blake2b
+from pathlib import Path
+from typing import Any, Final, overload
+
+import ml_dtypes  # noqa: F401  (NumPy learns bfloat16 from it)
+import numpy as np
+from numpy.typing import NDArray
+
+LEAVES: Final = "leaves.bin"
+STEPS: Final = "steps.jsonl"
+Array = NDArray[Any]
+Ref = tuple[int, str, tuple[int, ...]]
+Part = Mapping[str, Ref]
+"""The leaves of one tree by `/`-joined path."""
+
+
+@dataclass(frozen=True, slots=True)
+class Step:
+    """One optimizer step, or one thing that a probe yielded: its parts are trees on disk."""
+
+    stream: str
+    parts: Mapping[str, Part]
+    note: Mapping[str, Any] = field(default_factory=dict)
+
+    def identity(self) -> tuple[Any, ...]:
+        """Equal for two steps whose arrays are all the same: the replicas of one step."""
+        parts = sorted((name, tuple(sorted(part.items()))) for name, part in self.parts.items())
+        return self.stream, tuple(parts)
+
+
+class Writer:
+    """Appends to a recording; what was written survives a kill."""
+
+    def __init__(self, folder: Path) -> None:
+        folder.mkdir(parents=True, exist_ok=True)
+        self._leaves = (folder / LEAVES).open("ab", buffering=0)
+        self._steps = (folder / STEPS).open("a", buffering=1)
+        self._known: dict[bytes, Ref] = {}
+        self._end = 0
+
+    def leaf(self, array: Array) -> Ref:
+        """The place of an array; the same array has the same place."""
+        array = np.asarray(array, order="C")
+        data = array.tobytes()
+        digest = blake2b(data, digest_size=16, person=array.dtype.name.encode()[:16])
+        digest.update(repr(array.shape).encode())
+        key = digest.digest()
+        if key not in self._known:
+            self._known[key] = (self._end, array.dtype.name, array.shape)
+            self._leaves.write(data)
+            self._end += len(data)
+        return self._known[key]
+
+    def part(self, leaves: Mapping[str, Array]) -> Part:
+        """One tree."""
+        return {path: self.leaf(array) for path, array in leaves.items()}
+
+    def step(self, step: Step) -> None:
+        """One line."""
+        line = {"stream": step.stream, "parts": step.parts, "note": step.note}
+        self._steps.write(json.dumps(line, default=str) + "\n")
+
+
+class Recording:
+    """A recording that is read back, one array at a time."""
+
+    def __init__(self, folder: Path) -> None:
+        self.folder = folder
+        self.steps = tuple(_read_steps(folder / STEPS))
+
+    def array(self, ref: Ref) -> Array:
+        """One array, from disk."""
+        offset, name, shape = ref
+        dtype = np.dtype(name)
+        count = int(np.prod(shape, dtype=np.int64))
+        with (self.folder / LEAVES).open("rb") as file:
+            file.seek(offset)
+            data = file.read(count * dtype.itemsize)
+        return np.frombuffer(data, dtype).reshape(shape)
+
+    def tree(self, part: Part) -> dict[str, Array]:
+        """One tree."""
+        return {path: self.array(ref) for path, ref in part.items()}
+
+
+class LazyRun(Sequence[dict[str, Array]]):
+    """Steps of a recording as the verdict wants them: read when they are looked at, and then let go."""
+
+    def __init__(self, recording: Recording, steps: Sequence[Part]) -> None:
+        self.recording = recording
+        self.parts = steps
+
+    def __len__(self) -> int:
+        return len(self.parts)
+
+    @overload
+    def __getitem__(self, index: int) -> dict[str, Array]: ...
+    @overload
+    def __getitem__(self, index: slice) -> "LazyRun": ...
+    def __getitem__(self, index: int | slice) -> "dict[str, Array] | LazyRun":
+        if isinstance(index, slice):
+            return LazyRun(self.recording, self.parts[index])
+        return self.recording.tree(self.parts[index])
+
+
+def _read_steps(path: Path) -> Iterator[Step]:
+    """A last line that was cut off by a kill is no step."""
+    if not path.is_file():
+        return
+    with path.open() as lines:
+        for line in lines:
+            if not line.endswith("\n"):
+                return
+            found = json.loads(line)
+            parts = {
+                name: {key: (ref[0], ref[1], tuple(ref[2])) for key, ref in part.items()}
+                for name, part in found["parts"].items()
+            }
+            yield Step(found["stream"], parts, found["note"])
