@@ -20,10 +20,11 @@ from flax2optax.codemod.infer.values import (
     Value,
 )
 from flax2optax.codemod.outcome import Form
+from flax2optax.codemod.plan.clips import ClipFold, find_clips
 from flax2optax.codemod.plan.constructors import CannotBuild, Rate, last_rate
 from flax2optax.codemod.plan.decide import decide
 from flax2optax.codemod.plan.draft import Draft
-from flax2optax.codemod.plan.edits import MigrationPlan
+from flax2optax.codemod.plan.edits import FlowPlan, MigrationPlan
 from flax2optax.codemod.plan.occurrences import Occurrence, occurrences
 from flax2optax.codemod.plan.state_form import FlowFacts, plan_occurrence, plan_string_annotation
 from flax2optax.codemod.plan.steps import take_apart
@@ -37,26 +38,46 @@ def plan(
     uses = {
         path: list(occurrences(facts, module)) for path, module in facts.program.modules.items()
     }
-    known = _flow_facts(facts, [use for found in uses.values() for use in found])
+    clips = find_clips(facts, uses)
+    known = _flow_facts(facts, [use for found in uses.values() for use in found], clips)
     for path, found in uses.items():
         module = facts.program.modules[path]
         for use in found:
             plan_occurrence(draft, module, use, lambda site: known[facts.flows.find(site)])
         _annotations(draft, module)
+    for root, fold in clips.items():
+        _clip(draft, draft.flow(root), known[root], fold)
     _escapes(draft)
     _assume(draft)
     decide(list(draft.flows.values()), unsafe=unsafe)
     return MigrationPlan(sorted(draft.flows.values(), key=lambda flow: flow.root))
 
 
-def _flow_facts(facts: OptimizerFacts, uses: list[Occurrence]) -> dict[NodeId, FlowFacts]:
-    """Each flow's rate and whether its params are bare."""
+def _clip(draft: Draft, flow: FlowPlan, known: FlowFacts, fold: ClipFold) -> None:
+    """A clip leaves the steps where it went into the transformation."""
+    if fold.edits and not known.clips:
+        return
+    flow.findings.extend(fold.findings)
+    for edit in fold.edits:
+        draft.edit(flow, edit)
+
+
+def _flow_facts(
+    facts: OptimizerFacts, uses: list[Occurrence], clips: dict[NodeId, ClipFold]
+) -> dict[NodeId, FlowFacts]:
+    """Each flow's rate, whether its params are bare, and the clips in front of its transformation."""
     found: dict[NodeId, list[Occurrence]] = {}
     for use in uses:
         if use.flow is not None:
             found.setdefault(facts.flows.find(use.flow), []).append(use)
     roots = {facts.flows.find(site) for site in facts.flows.parent}
-    return {root: FlowFacts(_rate(facts, found.get(root, [])), _bare(facts, found.get(root, []))) for root in roots}
+    result = {}
+    for root in roots:
+        rate, bare = _rate(facts, found.get(root, [])), _bare(facts, found.get(root, []))
+        # A rate in the state is written to the transformation's own state, which a chain would wrap.
+        front = clips[root].front if root in clips and rate is not Rate.STATE else ()
+        result[root] = FlowFacts(rate, bare, front)
+    return result
 
 
 def _rate(facts: OptimizerFacts, uses: list[Occurrence]) -> Rate:

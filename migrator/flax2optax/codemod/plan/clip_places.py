@@ -68,6 +68,8 @@ def place_of(above: tuple[Node, ...], module: t.Module) -> Place | None:
 
 def binding(place: Place, name: str, without: frozenset[NodeId] = frozenset()) -> Binding | None:
     """The assignment a name means, or its parameter; None where another scope binds it."""
+    if _rebound_elsewhere(place.scope, name):
+        return Binding(("unknown", place.statement.id if place.path else -1, name))
     for depth in reversed(range(len(place.path))):
         block, index = place.path[depth]
         if _walrus(block[index], name):
@@ -85,6 +87,12 @@ def binding(place: Place, name: str, without: frozenset[NodeId] = frozenset()) -
     if any(parameter.name == name for parameter in scope.parameters):
         return Binding(("parameter", scope.id, name))
     return Binding(("unknown", scope.id, name)) if name in scope.locals else None
+
+
+def _rebound_elsewhere(scope: Scope, name: str) -> bool:
+    """Whether a `global` or `nonlocal` lets other functions bind the name."""
+    module = scope if isinstance(scope, t.Module) else scope.module
+    return any(name in function.outer for function in module.functions)
 
 
 def _bound(place: Place, statement: t.Statement, name: str) -> Binding:
@@ -191,9 +199,12 @@ def _targets_directly(target: t.Expression, node: t.Name) -> bool:
 
 
 def _is_loop_variable(above: tuple[Node, ...], name: str) -> bool:
-    """Whether a comprehension around the read binds the name; its first iterable is read outside, which is rare."""
-    for node in above:
-        if isinstance(node, t.Comprehension):
-            if any(_targets(generator.target, name) for generator in node.generators):
-                return True
-    return False
+    """Whether a comprehension around the read binds the name; an iterable's reads are counted in any case."""
+    if any(isinstance(node, t.Generator) for node in above):
+        return False
+    return any(
+        _targets(generator.target, name)
+        for node in above
+        if isinstance(node, t.Comprehension)
+        for generator in node.generators
+    )

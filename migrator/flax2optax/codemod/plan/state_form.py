@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from flax2optax.codemod.index import tree as t
 from flax2optax.codemod.index.tree import NodeId
 from flax2optax.codemod.infer.values import Optimizer, OptimizerClass
+from flax2optax.codemod.plan.clips import chained
 from flax2optax.codemod.plan.constructors import CannotBuild, Rate, build
 from flax2optax.codemod.plan.draft import TRAIN_STATE, Draft, pieces
 from flax2optax.codemod.plan.edits import Hole, Pieces, Replace
@@ -22,6 +23,7 @@ class FlowFacts:
 
     rate: Rate
     bare: bool  # params are an array, a tuple or a record, which TrainState's own methods cannot take
+    clips: tuple[Pieces, ...] = ()  # transformations in front of the optimizer's
 
 
 def plan_occurrence(draft: Draft, module: t.Module, use: Occurrence, of: Callable[[NodeId], FlowFacts]) -> None:
@@ -100,6 +102,8 @@ def create_pieces(draft: Draft, module: t.Module, use: Occurrence, known: FlowFa
     flow = draft.flow(use.flow)
     state = draft.object(flow, module, TRAIN_STATE)
     jnp = draft.library(flow, module, "jax.numpy")
+    if known.clips:
+        tx = chained(known.clips, draft.library(flow, module, "optax"), tx)
     if known.bare:
         return pieces(
             f"{state}(\n    step={jnp}.int32(0), apply_fn=None, params=", params, ",\n    tx=", tx,

@@ -3,7 +3,10 @@
 from __future__ import annotations
 
 from bisect import bisect_left
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from typing import TypeGuard
+
+import libcst as cst
 
 from flax2optax.codemod.index.spans import Span, Spans
 from flax2optax.codemod.plan.edits import Edit, Hole, InsertBefore, Pieces, Replace, ReplaceStatement
@@ -12,6 +15,36 @@ from flax2optax.codemod.plan.edits import Edit, Hole, InsertBefore, Pieces, Repl
 def splice(spans: Spans, edits: Sequence[Edit], newline: str) -> str:
     """The new text of a file."""
     return _Splicer(spans, edits, newline).run()
+
+
+def is_deletion(edit: Edit) -> TypeGuard[ReplaceStatement]:
+    """Whether a statement goes and nothing comes."""
+    return isinstance(edit, ReplaceStatement) and not edit.lines
+
+
+def emptied(spans: Spans, lines: set[int]) -> set[int]:
+    """The last line of each block whose lines all go."""
+    if not lines:
+        return set()
+    nodes = {id(spans.node(line)): line for line in lines}
+    return {
+        nodes[id(block.body[-1])]
+        for node in spans.nodes()
+        for block in blocks(node)
+        if all(id(statement) in nodes for statement in block.body)
+    }
+
+
+def blocks(node: cst.CSTNode) -> Iterator[cst.IndentedBlock]:
+    """The indented blocks of a compound statement."""
+    if not isinstance(node, cst.BaseCompoundStatement):
+        return
+    parts = [node, getattr(node, "orelse", None), getattr(node, "finalbody", None)]
+    parts += [*getattr(node, "handlers", ()), *getattr(node, "cases", ())]
+    for part in parts:
+        body = getattr(part, "body", None)
+        if isinstance(body, cst.IndentedBlock) and body.body:
+            yield body
 
 
 class _Splicer:
@@ -26,10 +59,11 @@ class _Splicer:
             if isinstance(edit, InsertBefore):
                 self.inserts.append((self.line_start(spans.span(edit.line).start), edit))
             elif edit.node not in self.replaced:
-                span = spans.span(edit.node)
+                span = self.place(edit)
                 self.replaced[edit.node] = edit
                 self.places.append((span.start, -span.end, edit.node))
         self.places.sort()
+        self.emptied = emptied(spans, {e.line for e in edits if is_deletion(e)})
         self.inserts.sort(key=lambda item: item[0])
 
     def run(self) -> str:
@@ -42,6 +76,14 @@ class _Splicer:
             position = at
         pieces.append(self.render(Span(position, whole.end)))
         return b"".join(pieces).decode()
+
+    def place(self, edit: Replace | ReplaceStatement) -> Span:
+        """What an edit takes the place of: its node, or the whole lines of a statement that goes."""
+        span = self.spans.span(edit.node)
+        if not is_deletion(edit):
+            return span
+        end = self.spans.data.find(b"\n", span.end)
+        return Span(self.line_start(span.start), end + 1 if end >= 0 else len(self.spans.data))
 
     def line_start(self, offset: int) -> int:
         return self.spans.data.rfind(b"\n", 0, offset) + 1
@@ -71,11 +113,24 @@ class _Splicer:
     def written(self, node: int) -> str:
         edit = self.replaced[node]
         indent = self.indent(self.spans.span(node).start)
+        if is_deletion(edit):
+            return self.left_over(edit, indent)
         lines = (edit.pieces,) if isinstance(edit, Replace) else edit.lines
         self.writing.append(node)
         text = (self.newline + indent).join(self.fill(line, indent) for line in lines)
         self.writing.pop()
         return text
+
+    def left_over(self, edit: ReplaceStatement, indent: str) -> str:
+        """A deleted statement's trailing comment, and `pass` where its block has nothing else."""
+        place = self.place(edit)
+        behind = self.spans.data[self.spans.span(edit.node).end : place.end].decode()
+        _, mark, comment = behind.partition("#")
+        lines = [mark + comment.rstrip()] if mark else []
+        if edit.line in self.emptied:
+            lines.append("pass")
+        end = behind[len(behind.rstrip("\r\n")) :]
+        return "".join(indent + line + end for line in lines)
 
     def inserted(self, edit: InsertBefore) -> str:
         indent = self.indent(self.spans.span(edit.line).start)
