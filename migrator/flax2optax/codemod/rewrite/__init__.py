@@ -12,6 +12,7 @@ from dataclasses import dataclass
 from flax2optax.codemod.index.places import Places
 from flax2optax.codemod.index.spans import Spans
 from flax2optax.codemod.plan.edits import Edit, FlowPlan, InsertBefore, MigrationPlan
+from flax2optax.codemod.rewrite.comments import with_comments
 from flax2optax.codemod.rewrite.imports import settle_imports
 from flax2optax.codemod.rewrite.splice import splice
 
@@ -43,7 +44,7 @@ def rewrite_file(spans: Spans, wanted: FileEdits) -> str:
     """Apply edits to one file."""
     original = spans.data.decode()
     newline = "\r\n" if "\r\n" in original else "\n"
-    text = splice(spans, wanted.edits, newline)
+    text = splice(spans, with_comments(spans, wanted.edits), newline)
     return settle_imports(text, original, wanted.imports, wanted.supports, newline, _GONE)
 
 
