@@ -41,14 +41,14 @@ class _Removal:
         self.gone: set[NodeId] = set()  # nodes that the step no longer evaluates
 
     def edits(self) -> tuple[Edit, ...] | None:
-        """Decide what goes, check that nothing else needs it, then look for what served only that."""
+        """Decide what goes, then what served only that, and check that nothing else needs the clipped gradients."""
         passed = self._passed()
         if passed is None or not all(map(self._alone, self.deleted_places())):
             return None
         self.gone.update(n for s in self.deleted.values() for n in _ids(s))
+        self._sweep()
         if any(self._needed(level.statement) for level in self.levels if level.statement is not None):
             return None
-        self._sweep()
         return (
             *passed,
             *(ReplaceStatement(s.id, s.line, ()) for s in self.deleted.values()),

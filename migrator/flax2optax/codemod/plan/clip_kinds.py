@@ -87,7 +87,8 @@ class _Judge:
 
     def run(self, gradients: Tree, threshold: Threshold, value: float, without: Iterable[NodeId] = ()) -> Tree:
         numbers = {threshold.symbol.key: value} if threshold.symbol else {}
-        reading = Reading(self.facts, {self.cut: gradients}, numbers, dict.fromkeys(without, 0.0))
+        zeros = dict.fromkeys(without, 0.0)
+        reading = Reading(self.facts, {self.cut: gradients}, numbers, zeros, bindings=self.reading.bindings)
         result = self.apply(reading)
         self.reading.constants.update(reading.constants)
         return result

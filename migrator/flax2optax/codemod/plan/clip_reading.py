@@ -14,7 +14,7 @@ from flax2optax.codemod.infer import OptimizerFacts
 from flax2optax.codemod.infer.values import Atom, External, FunctionRef, Partial, Transformed
 from flax2optax.codemod.plan import clip_library
 from flax2optax.codemod.plan.clip_model import Array, NotUnderstood, Op, number, sequence
-from flax2optax.codemod.plan.clip_places import Place, binding, target_names
+from flax2optax.codemod.plan.clip_places import Binding, Place, binding, target_names
 
 Key = tuple[object, ...]
 MAX_DEPTH = 12
@@ -55,6 +55,7 @@ class Reading:
     constants: dict[NodeId, float] = field(default_factory=dict)
     statements: dict[NodeId, tuple[t.Assign, Place]] = field(default_factory=dict)
     helpers: dict[NodeId, t.Function] = field(default_factory=dict)
+    bindings: dict[tuple[NodeId, str], Binding | None] = field(default_factory=dict)
     branched: bool = False  # a Python `if` was decided by a value
     cast: bool = False  # something was converted to another precision
     depth: int = 0
@@ -99,7 +100,7 @@ class Reading:
         if node.name in env.names:
             return env.names[node.name]
         if env.place is not None:
-            found = binding(env.place, node.name)
+            found = self._binding(env.place, node.name)
             if found is not None:
                 return self._bound(node, found.key, found.statement, found.place, env)
         function = self._function(node)
@@ -113,6 +114,13 @@ class Reading:
             return kept
         number_ = scope.id if isinstance(scope, t.Function) else scope.base
         return self._symbol(("free", number_, node.name), node.name, scope)
+
+    def _binding(self, place: Place, name: str) -> Binding | None:
+        """What a name means at a place; looked up once per run of samples."""
+        where = (place.statement.id if place.path else -1, name)
+        if where not in self.bindings:
+            self.bindings[where] = binding(place, name)
+        return self.bindings[where]
 
     def _bound(
         self, node: t.Name, key: Key, statement: t.Assign | None, place: Place | None, env: Env

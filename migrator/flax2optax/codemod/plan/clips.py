@@ -71,19 +71,36 @@ def _fold(facts: OptimizerFacts, root: NodeId, uses: list[Occurrence]) -> ClipFo
         if isinstance(found, _Left)
     )
     chains = [[found for found in levels if isinstance(found, Level)] for levels in peeled]
-    length = _movable(facts, root, uses, chains)
-    if not length:
-        return ClipFold(findings=left)
+    for length in range(_movable(facts, root, uses, chains), 0, -1):
+        edits = _edits(facts, steps, [levels[:length] for levels in chains])
+        if edits is not None:
+            return _folded(facts, uses, [levels[:length] for levels in chains], edits, left)
+    return ClipFold(findings=left)
+
+
+def _edits(
+    facts: OptimizerFacts, steps: list[Occurrence], chains: list[list[Level]]
+) -> tuple[Edit, ...] | None:
+    """The edits of all steps, if the clips can be taken out of each."""
     edits: dict[Edit, None] = {}
     for levels, use in zip(chains, steps, strict=True):
-        found = remove(levels[:length], facts.program.owner(use.node.id))
+        found = remove(levels, facts.program.owner(use.node.id))
         if found is None:
-            return ClipFold(findings=left)
+            return None
         edits.update(dict.fromkeys(found))
-    moved = chains[0][:length]
-    front = tuple(_front(facts, level, uses) for level in reversed(moved))
-    notes = tuple(_note(level) for levels in chains for level in levels[:length])
-    return ClipFold(front, tuple(edits), (*left, *notes))
+    return tuple(edits)
+
+
+def _folded(
+    facts: OptimizerFacts,
+    uses: list[Occurrence],
+    chains: list[list[Level]],
+    edits: tuple[Edit, ...],
+    left: tuple[Finding, ...],
+) -> ClipFold:
+    front = tuple(_front(facts, level, uses) for level in reversed(chains[0]))
+    notes = tuple(_note(level) for levels in chains for level in levels)
+    return ClipFold(front, edits, (*left, *notes))
 
 
 def _movable(
