@@ -41,6 +41,7 @@ rule = OptimizerRule(
         Variant(
             write="multi_optimizer({traversals_and_optimizers})",
             unscaled="multi_optimizer({traversals_and_optimizers})",
+            inner=".inner_states['{group}'].inner_state",
             needs=("multi_optimizer",),
             note="Leaves that no traversal matches stay frozen, as in flax.",
         ),

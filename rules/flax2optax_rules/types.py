@@ -32,6 +32,8 @@ class Variant:
     The first variant whose every condition holds is chosen; one that writes nothing refuses, and its `note` says why.
     `state` and `unscaled_state` are what to append to `opt_state` to reach each leaf of the flax state;
     one that starts with a minus is the negated leaf.
+    `inner` is what to append to reach the state of an optimizer that this one runs, `{group}` being its number.
+    `parts` names, for each part of what the inner optimizer trains, the flax field that holds its state for that part.
     `needs` names `Support` pieces.
     `note` tells a reviewer, in one sentence, why this is not the alias of the same name.
     """
@@ -41,6 +43,8 @@ class Variant:
     unscaled: str | None = None
     state: Mapping[str, str] = field(default_factory=dict)
     unscaled_state: Mapping[str, str] = field(default_factory=dict)
+    inner: str | None = None
+    parts: Mapping[str, str] = field(default_factory=dict)
     needs: tuple[str, ...] = ()
     note: str = ""
 

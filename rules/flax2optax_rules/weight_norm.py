@@ -63,6 +63,8 @@ rule = OptimizerRule(
         Variant(
             write="weight_norm({wrapped_optimizer}, wn_decay={wn_decay?}, wn_eps={wn_eps?})",
             state={"direction": "[0]['direction']", "scale": "[0]['scale']"},
+            inner="[1]",
+            parts={"direction": "direction_state", "scale": "scale_state"},
             needs=("weight_norm",),
             note="Optax has no weight normalisation of its own.",
         ),

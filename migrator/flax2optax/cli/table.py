@@ -3,6 +3,7 @@
 COMMANDS = {
     "migrate": "Rewrite programs from flax.optim to Optax, in place (the default command).",
     "check": "Report what is to be migrated; write nothing.",
+    "checkpoint": "Convert a saved flax.optim state to Optax.",
     "undo": "Put back the bytes that a run replaced.",
     "explain": "Tell what a code or a rule means.",
 }

@@ -1,0 +1,278 @@
+"""Which old leaf each leaf of the new state is, checked one by one.
+
+In: an `OldOptimizer` and a `Target`. Out: the new parameters, state and step as trees, and one `Move` per leaf.
+Never: a leaf that is left over, made up, or of another shape or dtype.
+"""
+
+from collections.abc import Mapping, Sequence
+from contextlib import nullcontext
+from dataclasses import dataclass, replace
+from functools import cache
+from typing import Any, Final
+
+import jax
+import numpy as np
+from flax import serialization
+
+from .detect import Fields, OldOptimizer, kinds_of
+from .groups import by_param
+from .places import Place, Role, Source, fields_of_rules, places, shapes, signs
+from .target import Target
+from .tree import Array, CheckpointError, Path, Tree, from_numpy, numpy_dtype, put, spell
+
+MOST_PROBLEMS: Final = 20
+SHAPE: Final[Any] = jax.ShapeDtypeStruct
+
+
+@dataclass(frozen=True, slots=True)
+class Move:
+    """One leaf on its way: where it was, where it goes. No `old` means that the program sets it."""
+
+    old: Path | None
+    new: Path
+    leaf: Tree
+
+
+@dataclass(frozen=True, slots=True)
+class Matched:
+    """One optimizer in its new form."""
+
+    step: Tree
+    opt_state: Tree
+    moves: tuple[Move, ...]
+
+
+def match(old: OldOptimizer, target: Target) -> Matched:
+    """Return the new state of an optimizer. Raises CheckpointError with everything that does not fit."""
+    return _Matching(old, target).run()
+
+
+def listed(problems: Sequence[str], title: str) -> str:
+    """Return a sentence and the first of the problems below it."""
+    lines = [f"  {one}" for one in problems[:MOST_PROBLEMS]]
+    more = len(problems) - len(lines)
+    return "\n".join([f"{title}:", *lines, *([f"  and {more} more"] if more > 0 else [])])
+
+
+class _Matching:
+    """The state of one match: what is used, and what is wrong."""
+
+    def __init__(self, old: OldOptimizer, target: Target) -> None:
+        self.target = target
+        self.lead = old.lead
+        self.name = old.path
+        self.origin_of_step = step_path(old)
+        self.params = shapes(_param_shapes(old))
+        self.opt_state = target.opt_state
+        if self.opt_state is None:
+            self.opt_state = _init(target.tx, self.params, old)
+        self.places = places(self.opt_state)
+        self.old = by_param(old, self.places)
+        self.fields = _fields_by_param(self.old)
+        self.used: dict[tuple[Path, Path], Path] = {}
+        self.problems: list[str] = []
+        self.moves: list[Move] = []
+        self.signs = self._signs()
+        self.kept: dict[Path, Any] = {}
+
+    def run(self) -> Matched:
+        """Place every leaf, then look for what is left over."""
+        tree = serialization.to_state_dict(self.opt_state)
+        self._keep()
+        for place in self.places:
+            move = self._move(place)
+            if move is not None:
+                self.moves.append(move)
+                tree = put(tree, place.path, move.leaf)
+        self._left_over()
+        if self.problems:
+            raise CheckpointError(listed(self.problems, f"{spell(self.name)} does not fit"))
+        return Matched(self._step(), tree, tuple(self.moves))
+
+    def _move(self, place: Place) -> Move | None:
+        if place.role is Role.STEP:
+            return self._checked(place, Move(self.origin_of_step, place.path, self._step()))
+        if place.role is Role.KEPT:
+            return Move(None, place.path, _filled(self.kept[place.path], self.lead))
+        if place.role is Role.UNKNOWN:
+            return self._problem(place, "nothing in the old state is meant for it")
+        found = self._find(place)
+        if found is None:
+            return None
+        (param, name), negated = found
+        if (param, name) in self.used:
+            other = spell(self.used[param, name])
+            return self._problem(place, f"the old leaf is already used for opt_state/{other}")
+        self.used[param, name] = place.path
+        leaf = self.old.states[param, name]
+        if isinstance(leaf, Array) and negated:
+            leaf = replace(leaf, negated=not leaf.negated)
+        return self._checked(place, Move(self.old.origin(param, name), place.path, leaf))
+
+    def _find(self, place: Place) -> tuple[tuple[Path, Path], bool] | None:
+        """The old leaf of a place, and whether its sign is turned."""
+        if not place.sources:
+            return self._find_own(place)
+        fields = self._fields(place)
+        kinds = kinds_of(fields)
+        fitting = [one for one in place.sources if one.kind in kinds or one.kind == "WeightNorm"]
+        if self.target.kind in {one.kind for one in fitting}:
+            fitting = [one for one in fitting if one.kind == self.target.kind]
+        names = {one.field for one in fitting}
+        keys = [(place.param, (*place.prefix, name)) for name in sorted(names)]
+        found = [key for key in keys if key in self.old.states]
+        if len(found) != 1:
+            wanted = " or ".join(sorted({one.field for one in place.sources}))
+            has = ", ".join(sorted(fields)) or "no state"
+            self._problem(place, f"it needs `{wanted}`, the old state of the parameter has {has}")
+            return None
+        negated = self._negated(place, fitting)
+        return None if negated is None else (found[0], negated)
+
+    def _find_own(self, place: Place) -> tuple[tuple[Path, Path], bool] | None:
+        """A field of the program's own OptimizerDef keeps its name."""
+        for split in range(len(place.param) + 1):
+            key = place.param[:split], place.param[split:]
+            if key in self.old.states:
+                return key, False
+        self._problem(place, "the old state has no such leaf")
+        return None
+
+    def _fields(self, place: Place) -> Fields:
+        """The fields that the old state of a parameter has, below the part that WeightNorm splits it in."""
+        return frozenset(self.fields.get((place.param, place.prefix), ()))
+
+    def _signs(self) -> Mapping[Path, int]:
+        """Where the sign is not the same in every rule, or may be another in the program's own, it is tried out."""
+        wanted = [place.path for place in self.places if _may_be_negated(place)]
+        if not wanted or self.target.tx is None:
+            return {}
+        try:
+            return signs(self.target.tx, self.params, wanted)
+        except Exception:
+            return {}  # A transformation that cannot run like this: the rules decide, or it is ambiguous.
+
+    def _negated(self, place: Place, fitting: Sequence[Source]) -> bool | None:
+        shown = self.signs.get(place.path, 0)
+        if shown:
+            return shown < 0
+        if len({one.negated for one in fitting}) == 1:
+            return fitting[0].negated
+        kinds = " or ".join(sorted({one.kind for one in fitting}))
+        self._problem(
+            place, f"it may be the state of {kinds}, which differ in sign: name the optimizer"
+        )
+        return None
+
+    def _keep(self) -> None:
+        """Hyperparameters come from the program: from its template, or from what `tx.init` sets."""
+        wanted = [place for place in self.places if place.role is Role.KEPT]
+        self.kept = {place.path: place.leaf for place in wanted}
+        if any(isinstance(leaf, jax.ShapeDtypeStruct) for leaf in self.kept.values()):
+            made = self.target.tx.init(jax.tree_util.tree_map(_small, self.params))
+            self.kept = {one.path: one.leaf for one in places(made) if one.path in self.kept}
+
+    def _checked(self, place: Place, move: Move) -> Move | None:
+        shape, dtype = tuple(np.shape(place.leaf)), np.dtype(place.leaf.dtype).name
+        lead = self.lead if self.target.opt_state is None else ()
+        if not isinstance(move.leaf, Array):
+            return self._problem(place, f"the old leaf is {move.leaf!r}, not an array")
+        if move.leaf.shape != (*lead, *shape):
+            hint = "; it is replicated" if move.leaf.shape == (*self.lead, *shape) else ""
+            return self._problem(
+                place, f"the shape is {(*lead, *shape)}, the old one {move.leaf.shape}{hint}"
+            )
+        if move.leaf.dtype != dtype:
+            return self._problem(place, f"the dtype is {dtype}, the old one {move.leaf.dtype}")
+        return move
+
+    def _problem(self, place: Place, text: str) -> Move | None:
+        self.problems.append(f"opt_state/{spell(place.path)}: {text}")
+        return None
+
+    def _left_over(self) -> None:
+        for (param, name), leaf in self.old.states.items():
+            if (param, name) not in self.used and not _is_placeholder(leaf, self.lead):
+                path = spell(self.old.origin(param, name))
+                self.problems.append(f"{path}: there is no place for it in the new opt_state")
+
+    def _step(self) -> Array:
+        """The step as int32, as flax had it while it trained."""
+        step = self.old.step
+        value = step.to_numpy() if isinstance(step, Array) else step
+        return from_numpy(np.asarray(value, np.int32))
+
+
+def _init(tx: Any, params: Any, old: OldOptimizer) -> Any:
+    if tx is None:
+        kinds = "; ".join(old.kinds())
+        raise CheckpointError(
+            f"{spell(old.path)} is {kinds}: name the transformation, the template or the optimizer"
+        )
+    wide = any(
+        np.dtype(leaf.dtype).name in ("float64", "int64") for leaf in jax.tree.leaves(params)
+    )
+    try:
+        with jax.enable_x64(True) if wide else nullcontext():
+            return jax.eval_shape(tx.init, params)
+    except Exception as error:
+        reason = str(error).strip().splitlines()
+        raise CheckpointError(
+            f"the transformation of {spell(old.path)} does not take its parameters: "
+            f"{type(error).__name__}{': ' + reason[0] if reason else ''}"
+        ) from error
+
+
+def step_path(old: OldOptimizer) -> Path:
+    """Return where in the file the step was; with groups, that of the first."""
+    return (*old.path, "state", *(("0",) if old.groups else ()), "step")
+
+
+def _fields_by_param(old: OldOptimizer) -> dict[tuple[Path, Path], set[str]]:
+    found: dict[tuple[Path, Path], set[str]] = {}
+    for param, name in old.states:
+        for depth in range(len(name)):
+            found.setdefault((param, name[:depth]), set()).add(name[depth])
+    return found
+
+
+def _param_shapes(old: OldOptimizer) -> dict[Path, jax.ShapeDtypeStruct]:
+    found: dict[Path, jax.ShapeDtypeStruct] = {}
+    for path, leaf in old.params.items():
+        if not isinstance(leaf, Array):
+            leaf = from_numpy(np.asarray(leaf))
+        if leaf.shape[: len(old.lead)] != old.lead:
+            raise CheckpointError(
+                f"{spell((*old.path, 'target', *path))} has the shape {leaf.shape}, "
+                f"but the step says that there are {old.lead} replicas"
+            )
+        shape = leaf.shape[len(old.lead) :]
+        found[path] = SHAPE(shape, numpy_dtype(leaf.dtype))
+    return found
+
+
+def _may_be_negated(place: Place) -> bool:
+    """Whether any rule keeps the field that the leaf can be with its sign turned."""
+    return any((one.kind, one.field) in _negated_fields() for one in place.sources)
+
+
+@cache
+def _negated_fields() -> frozenset[tuple[str, str]]:
+    every = (one for sources in fields_of_rules().values() for one in sources)
+    return frozenset((one.kind, one.field) for one in every if one.negated)
+
+
+def _is_placeholder(leaf: Tree, lead: tuple[int, ...]) -> bool:
+    """Adafactor keeps one zero where it has nothing to keep."""
+    if not isinstance(leaf, Array) or leaf.shape != (*lead, 1):
+        return False
+    return leaf.nbytes <= 1 << 20 and not any(leaf.tobytes())
+
+
+def _filled(value: Any, lead: tuple[int, ...]) -> Array:
+    held = np.asarray(value)
+    return from_numpy(np.broadcast_to(held, (*lead, *held.shape)))
+
+
+def _small(leaf: Any) -> Any:
+    return np.ones([min(size, 2) for size in leaf.shape], leaf.dtype)

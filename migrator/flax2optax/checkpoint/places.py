@@ -1,0 +1,196 @@
+"""What each leaf of a new optimizer state is for, by the types that hold it and the state maps of the rules.
+
+In: the state that `tx.init` makes, of arrays or of their shapes. Out: one `Place` for each leaf.
+"""
+
+import ast
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from enum import Enum
+from functools import cache
+from typing import Any
+
+import jax
+import jax.numpy as jnp
+from flax import serialization
+
+from flax2optax_rules import RULES, Variant, defaults, render
+
+from .target import evaluate
+from .tree import Path, leaves
+
+WEIGHT_NORM = RULES["WeightNorm"].variants[0]
+COUNT = "count"
+
+
+class Role(Enum):
+    """Where the value of a leaf comes from."""
+
+    FIELD = "a field of the old state"
+    STEP = "the old step"
+    KEPT = "a hyperparameter, as the program sets it"
+    UNKNOWN = "nothing"
+
+
+@dataclass(frozen=True, slots=True)
+class Source:
+    """A field of a flax class, and whether its sign is turned in the rule's own transformation."""
+
+    kind: str
+    field: str
+    negated: bool
+
+
+@dataclass(frozen=True, slots=True)
+class Place:
+    """One leaf of the new state."""
+
+    path: Path
+    leaf: Any
+    role: Role
+    param: Path = ()
+    sources: tuple[Source, ...] = ()
+    prefix: Path = ()
+
+
+def places(opt_state: Any) -> list[Place]:
+    """Return every leaf of a state with its use."""
+    return list(_walk(opt_state, (), weight_norm=False))
+
+
+def _walk(node: Any, path: Path, *, weight_norm: bool) -> Iterator[Place]:
+    if _is_weight_norm(node):
+        yield from _weight_norm(node, path)
+    elif _is_own_optimizer(node):
+        yield from _below(node[0], (*path, "0"), Role.STEP)
+        yield from _own(node[1], (*path, "1"))
+    elif isinstance(node, tuple) and hasattr(node, "_fields"):
+        for name in node._fields:
+            yield from _field(node, name, (*path, name), weight_norm)
+    elif isinstance(node, tuple | list):
+        for index, child in enumerate(node):
+            yield from _walk(child, (*path, str(index)), weight_norm=weight_norm)
+    elif isinstance(node, Mapping):
+        for name, child in node.items():
+            yield from _walk(child, (*path, str(name)), weight_norm=weight_norm)
+    else:
+        yield from _below(node, path, Role.UNKNOWN)
+
+
+def _field(node: Any, name: str, path: Path, weight_norm: bool) -> Iterator[Place]:
+    child = getattr(node, name)
+    sources = fields_of_rules().get((type(node), name))
+    if name in (COUNT, "gradient_step"):
+        yield from _below(child, path, Role.STEP)
+    elif name == "hyperparams":
+        yield from _below(child, path, Role.KEPT)
+    elif sources:
+        for place in _below(child, path, Role.FIELD):
+            param = place.path[len(path) :]
+            prefix: Path = ()
+            if weight_norm:
+                prefix, param = (WEIGHT_NORM.parts[param[0]],), param[1:]
+            yield Place(place.path, place.leaf, Role.FIELD, param, sources, prefix)
+    else:
+        yield from _walk(child, path, weight_norm=weight_norm)
+
+
+def _below(node: Any, path: Path, role: Role) -> Iterator[Place]:
+    for name, leaf in leaves(serialization.to_state_dict(node)):
+        if leaf is not None:
+            yield Place((*path, *name), leaf, role)
+
+
+def _is_weight_norm(node: Any) -> bool:
+    """The state that the rule's support makes: what is trained, and the state of the inner optimizer on it."""
+    if type(node) is not tuple or len(node) != 2:
+        return False
+    return isinstance(node[0], Mapping) and set(node[0]) == set(WEIGHT_NORM.parts)
+
+
+def _weight_norm(node: Any, path: Path) -> Iterator[Place]:
+    for part in WEIGHT_NORM.parts:
+        source = (Source("WeightNorm", part, negated=False),)
+        for place in _below(node[0][part], (*path, "0", part), Role.FIELD):
+            param = place.path[len(path) + 2 :]
+            yield Place(place.path, place.leaf, Role.FIELD, param, source)
+    yield from _walk(node[1], (*path, "1"), weight_norm=True)
+
+
+def _is_own_optimizer(node: Any) -> bool:
+    """The state that the rule for OptimizerDef makes: a step, and the states of the program's own."""
+    if type(node) is not tuple or len(node) != 2 or not hasattr(node[0], "dtype"):
+        return False
+    return bool(node[0].ndim == 0 and jnp.issubdtype(node[0].dtype, jnp.integer))
+
+
+def _own(node: Any, path: Path) -> Iterator[Place]:
+    """Which part of a path is the parameter's, and which the field's, is for the old state to say."""
+    for place in _below(node, path, Role.FIELD):
+        yield Place(place.path, place.leaf, Role.FIELD, place.path[len(path) :])
+
+
+@cache
+def fields_of_rules() -> Mapping[tuple[type, str], tuple[Source, ...]]:
+    """Return what each field of an Optax state is called in flax: the state maps of the rules, resolved."""
+    found: dict[tuple[type, str], dict[Source, None]] = {}
+    params = {"w": jnp.ones((2, 2))}
+    for kind, rule in RULES.items():
+        for variant in rule.variants:
+            if not variant.state or variant.inner:
+                continue
+            text = render(variant.write, _arguments(variant), defaults(rule))
+            state = evaluate(text).init(params)
+            for name, path in variant.state.items():
+                owner, attribute = _resolve(state, path)
+                source = Source(kind, name, path.startswith("-"))
+                found.setdefault((type(owner), attribute), {}).setdefault(source)
+    return {
+        key: tuple(one for one in sources if one.field != "step") for key, sources in found.items()
+    }
+
+
+def _arguments(variant: Variant) -> dict[str, str]:
+    """Arguments for which a variant is the one."""
+    known = {"learning_rate": "0.1"}
+    for condition in (variant.when or "").split():
+        name, _, literal = condition.partition("=")
+        known[name] = literal or ("True" if name in ("centered", "factored") else "0.5")
+    return known
+
+
+def _resolve(state: Any, path: str) -> tuple[Any, str]:
+    tree = ast.parse(f"state{path.removeprefix('-')}", mode="eval").body
+    assert isinstance(tree, ast.Attribute)
+    owner = eval(ast.unparse(tree.value), {"state": state})
+    return owner, tree.attr
+
+
+def shapes(params: Mapping[Path, jax.ShapeDtypeStruct]) -> Any:
+    """Return parameters by path as the tree that `tx.init` takes."""
+    if () in params:
+        return params[()]
+    tree: dict[str, Any] = {}
+    for path, leaf in params.items():
+        below = tree
+        for name in path[:-1]:
+            below = below.setdefault(name, {})
+        below[path[-1]] = leaf
+    return tree
+
+
+def signs(tx: Any, params: Any, wanted: Sequence[Path], steps: int = 3) -> dict[Path, int]:
+    """Return the sign that leaves of the state get from positive gradients: 1, -1, or 0 where they stay zero.
+
+    Flax's momentum is then positive; where Optax's is not, the rate was multiplied in before it.
+    """
+
+    def small(leaf: Any) -> Any:
+        return jnp.ones([min(size, 2) for size in leaf.shape], leaf.dtype)
+
+    ones = jax.tree_util.tree_map(small, params)
+    state = tx.init(ones)
+    for _ in range(steps):
+        _, state = tx.update(ones, state, ones)
+    found = dict(leaves(serialization.to_state_dict(state)))
+    return {path: int(jnp.sign(jnp.sum(jnp.asarray(found[path], jnp.float32)))) for path in wanted}
