@@ -70,14 +70,20 @@ def _call_the_uncalled(m: Machine) -> None:
     """Run every function nobody calls with parameters nobody passes; those nobody mentions first."""
     while True:
         waiting = [f for f in m.functions.values() if f.id not in m.called]
+        waiting = [f for f in waiting if f.id not in m.known_calls] or waiting
         ready = [(f, refs) for f in waiting if (refs := _references(m, f))]
         if not ready:
+            if not any(f.id in m.known_calls for f in waiting) and m.known_calls:
+                m.known_calls = frozenset()  # what is left is imagined after all
+                continue
             return
         fewest = min(_mentions(m, f) for f, _ in ready)
         for function, refs in ready:
             if _mentions(m, function) == fewest and function.id not in m.called:
+                m.known_calls -= {function.id}
                 for ref in refs:
                     _call(m, function, ref)
+                m.called.add(function.id)
                 m.settle()
 
 
