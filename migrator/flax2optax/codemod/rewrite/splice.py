@@ -123,8 +123,7 @@ class _Splicer:
 
     def left_over(self, edit: ReplaceStatement, indent: str) -> str:
         """A deleted statement's trailing comment, and `pass` where its block has nothing else."""
-        place = self.place(edit)
-        behind = self.spans.data[self.spans.span(edit.node).end : place.end].decode()
+        behind = self.spans.data[self.spans.span(edit.node).end : self.place(edit).end].decode()
         _, mark, comment = behind.partition("#")
         lines = [mark + comment.rstrip()] if mark else []
         if edit.line in self.emptied:
