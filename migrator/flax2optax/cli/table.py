@@ -4,6 +4,7 @@ COMMANDS = {
     "migrate": "Rewrite programs from flax.optim to Optax, in place (the default command).",
     "check": "Report what is to be migrated; write nothing.",
     "checkpoint": "Convert a saved flax.optim state to Optax.",
+    "verify": "Run the program before and after, and prove that it trains the same.",
     "undo": "Put back the bytes that a run replaced.",
     "explain": "Tell what a code or a rule means.",
 }

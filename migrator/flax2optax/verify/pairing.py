@@ -64,7 +64,9 @@ def pair(before: Recording, after: Recording) -> list[Pair]:
     old, new = _streams(before), _streams(after)
     if old.keys() != new.keys():
         raise UnequalStreamsError(_other_trees(old, new))
-    return [one for stream in old for one in _pairs(stream, old[stream], new[stream], before, after)]
+    return [
+        one for stream in old for one in _pairs(stream, old[stream], new[stream], before, after)
+    ]
 
 
 def follow(before: Recording, control: Recording) -> dict[str, list[Chain]]:

@@ -84,6 +84,15 @@ def fetch(folder: Path | None = None) -> Path:
     return wheel
 
 
+def find(place: Path | None) -> Path:
+    """The checked wheel: a file, the one in a folder, or where there is no place the one in the cache."""
+    if place is None:
+        return fetch()
+    wheel = place / WHEEL if place.is_dir() else place
+    _check(wheel)
+    return wheel
+
+
 @contextmanager
 def serve(wheel: Path | None = None) -> Iterator[ModuleType]:
     """Make `flax.optim` importable, with the `jax.tree_*` aliases it needs, until the block ends."""

@@ -22,6 +22,7 @@ class Command:
     """What the user runs, and on what."""
 
     words: Sequence[str]
+    python: str = sys.executable
     platform: str = ""
     devices: int = 0
     seconds: float = 0
@@ -52,7 +53,7 @@ def after_task(task: Task, before: Outcome) -> Task:
 def _call(command: Command, tree: Path, environment: Mapping[str, str], output: int) -> int:
     words = list(command.words)
     if words[0] in ("python", "python3"):
-        words[0] = sys.executable
+        words[0] = command.python
     try:
         done = subprocess.run(
             words,
@@ -82,6 +83,10 @@ def _environment(command: Command, task: Task, task_file: Path) -> dict[str, str
     found.setdefault("XLA_PYTHON_CLIENT_PREALLOCATE", "false")
     if task.x64:
         found["JAX_ENABLE_X64"] = "1"
+    if task.cache:
+        found.setdefault("JAX_COMPILATION_CACHE_DIR", task.cache)
+        found.setdefault("JAX_PERSISTENT_CACHE_MIN_COMPILE_TIME_SECS", "0")
+        found.setdefault("JAX_PERSISTENT_CACHE_MIN_ENTRY_SIZE_BYTES", "-1")
     if command.platform:
         found["JAX_PLATFORMS"] = {"gpu": "cuda"}.get(command.platform, command.platform)
     if command.devices:

@@ -8,7 +8,7 @@ In float64 correct migrations stay near 1 and the smallest mistakes begin at a m
 """
 
 import math
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from itertools import groupby
 from typing import Any, Final
@@ -35,6 +35,8 @@ class Verdict:
     leaf: str
     step: int
     detail: str
+    difference: float = 0.0
+    scale: float = 0.0
 
 
 def leaves_by_path(tree: Any) -> dict[str, Array]:
@@ -52,13 +54,22 @@ def judge(before: Run, controls: Sequence[Run], after: Run) -> Verdict:
         return _different(0, "", "the program before yields no step")
     if len(before) != len(after):
         return _different(0, "", f"{len(before)} steps before, {len(after)} after")
+    return judge_all(measure(before, controls, after))
+
+
+def judge_all(verdicts: Iterable[Verdict]) -> Verdict:
+    """The worst leaf of the first step that is beyond the limit, or else the worst of all."""
     worst = Verdict(True, 0.0, "", 0, "")
-    for _, verdicts in groupby(measure(before, controls, after), key=lambda one: one.step):
-        verdict = max(verdicts, key=lambda one: one.ratio)
+    for _, found in groupby(sorted(verdicts, key=_step), key=_step):
+        verdict = max(found, key=lambda one: one.ratio)
         if not verdict.equal:
             return verdict
         worst = max(worst, verdict, key=lambda one: one.ratio)
     return worst
+
+
+def _step(verdict: Verdict) -> int:
+    return verdict.step
 
 
 def measure(before: Run, controls: Sequence[Run], after: Run) -> Iterator[Verdict]:
@@ -108,7 +119,8 @@ def _judge_leaf(
     scale = scales[path] = max(noise + unit, scales.get(path, 0.0))
     ratio = 0.0 if difference == 0 else _ratio(difference, scale)
     detail = f"differs by {difference:.3g}, rounding makes {scale:.3g}"
-    return Verdict(ratio <= LIMIT, ratio, path, step, detail if ratio else "")
+    told = detail if ratio else ""
+    return Verdict(ratio <= LIMIT, ratio, path, step, told, difference, scale)
 
 
 def _judge_exactly(step: int, path: str, old: Array, new: Array) -> Verdict:

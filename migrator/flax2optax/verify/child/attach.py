@@ -16,9 +16,9 @@ Hook = Callable[[ModuleType], None]
 
 def wait_for_imports() -> None:
     """Called once, before the program's first line."""
-    from .session import Session
+    from . import session as sessions
 
-    session = Session(read_task())
+    session = sessions.CURRENT = sessions.Session(read_task())
     hooks: dict[str, Hook] = {"jax": session.jax_is_there, "flax": session.flax_is_there}
     if session.task.side == "after":
         hooks["optax"] = session.optax_is_there

@@ -79,8 +79,7 @@ class Recorder:
         self._write(stream, parts, dict(note))
 
     def _yield(self, stream: str, note: Note, trees: Trees) -> None:
-        if not self.counts[stream] or not self._is_over(stream, trees):
-            self._write(stream, {name: self._out.part(tree) for name, tree in trees.items()}, {})
+        self._write(stream, {name: self._out.part(tree) for name, tree in trees.items()}, {})
 
     def _update(self, stream: str, note: Note, trees: Trees) -> None:
         if self._is_over(stream, trees):

@@ -58,7 +58,9 @@ def _after(task: Task, places: Mapping[str, Any]) -> dict[str, Any]:
         replayed = _Replayed(one, before, after, places[one.stream])
         for number, (old, new) in enumerate(zip(one.before, one.after, strict=True), start=1):
             found = replayed.step(old, new)
-            base, *controls = (_named(one, run, run.steps[place[old.identity()]]) for run in results)
+            base, *controls = (
+                _named(one, run, run.steps[place[old.identity()]]) for run in results
+            )
             scales: dict[str, float] = {}
             told += [
                 {"stream": one.stream, "step": number, "leaf": verdict.leaf, "ratio": verdict.ratio}
@@ -74,7 +76,7 @@ class _Replayed:
 
     def __init__(self, one: Pair, before: Recording, after: Recording, place: Any) -> None:
         self.pair, self.before, self.after, self.place = one, before, after, place
-        _, update = place["tx"]
+        update = place["update"]
         self.update = jax.jit(lambda grads, state, params: update(grads, state, params))
 
     def step(self, old: Step, new: Step) -> dict[str, Array]:
@@ -185,9 +187,7 @@ def _named(one: Pair, recording: Recording, step: Step) -> dict[str, Array]:
 def _filled(tree: Any, leaves: Mapping[str, Array]) -> Any:
     """A tree of the shape that was seen, with these leaves."""
     return jax.tree_util.tree_map_with_path(
-        lambda path, leaf: (
-            jnp.asarray(leaves[path_of(path)]) if path_of(path) in leaves else leaf
-        ),
+        lambda path, leaf: jnp.asarray(leaves[path_of(path)]) if path_of(path) in leaves else leaf,
         tree,
     )
 

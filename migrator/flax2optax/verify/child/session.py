@@ -18,7 +18,7 @@ from .recorder import Recorder
 from .task import Task
 
 OUTCOME: Final = "outcome.json"
-COMPILE: Final = "/jax/core/compile"
+COMPILE: Final = "/jax/core/compile/backend_compile"
 
 
 class Session:
@@ -63,9 +63,7 @@ class Session:
             return
         optim = self._patches.enter_context(serve(Path(self.task.wheel)))
         start_flax(optim, self.task)
-        watch_flax(
-            optim.Optimizer, self.recorder.take, self.places, self.task.light, jump
-        )
+        watch_flax(optim.Optimizer, self.recorder.take, self.places, self.task.light, jump)
 
     def optax_is_there(self, optax: ModuleType) -> None:
         """After: every transformation."""
@@ -162,3 +160,7 @@ def _versions() -> dict[str, str]:
         if module is not None:
             found[name] = str(getattr(module, "__version__", ""))
     return found
+
+
+CURRENT: Session | None = None
+"""The one of this process."""

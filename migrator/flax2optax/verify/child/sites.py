@@ -95,19 +95,22 @@ def watch_optax(optax: Any, receive: Receive, places: Places, light: bool, jump:
     def watched(tx: Any) -> Any:
         original = update.__get__(tx)
 
+        def quietly(*args: Any, **kwargs: Any) -> Any:
+            depth.inside = True
+            try:
+                return original(*args, **kwargs)
+            finally:
+                depth.inside = False
+
         @functools.wraps(original)
         def tx_update(updates: Any, state: Any, params: Any = None, **extra: Any) -> Any:
             if getattr(depth, "inside", False):
                 return original(updates, state, params, **extra)
-            depth.inside = True
-            try:
-                result, new_state = original(updates, state, params, **extra)
-            finally:
-                depth.inside = False
+            result, new_state = quietly(updates, state, params, **extra)
             stream = stream_of(updates if params is None else params)
             if not light:
                 places[stream] = {
-                    "tx": tx,
+                    "update": quietly,
                     "state": jax.tree_util.tree_map(_abstract, state),
                     "params": jax.tree_util.tree_map(
                         _abstract, updates if params is None else params
@@ -209,3 +212,9 @@ def _plain(leaf: Any) -> Any:
     if isinstance(leaf, jax.Array) and jnp.issubdtype(leaf.dtype, jax.dtypes.prng_key):
         return jax.random.key_data(leaf)
     return leaf
+
+
+def leaves_of(tree: Any) -> dict[str, Array]:
+    """The leaves that are there already, on the host."""
+    found, _ = jax.tree_util.tree_flatten_with_path(tree)
+    return {path_of(path): np.array(_plain(leaf)) for path, leaf in found}

@@ -11,7 +11,10 @@ VARIABLE: Final = "FLAX2OPTAX_TASK"
 
 @dataclass(frozen=True, slots=True)
 class Task:
-    """`side` is before or after; `limits` are raw steps per stream; `against` is the recording to replay."""
+    """`side` is before or after; `limits` are raw steps per stream; `against` is the recording to replay.
+
+    `cache` is where JAX keeps what it compiled, so that the next run of the same program need not.
+    """
 
     side: str
     folder: str
@@ -24,6 +27,7 @@ class Task:
     light: bool = False
     replay: bool = False
     against: str = ""
+    cache: str = ""
 
 
 def write_task(task: Task, path: Path) -> None:
@@ -31,8 +35,8 @@ def write_task(task: Task, path: Path) -> None:
     path.write_text(json.dumps(asdict(task)))
 
 
-def read_task() -> Task:
-    """The task of this process."""
-    found = json.loads(Path(os.environ[VARIABLE]).read_text())
+def read_task(path: Path | None = None) -> Task:
+    """The task in a file, or that of this process."""
+    found = json.loads((path or Path(os.environ[VARIABLE])).read_text())
     found["jumps"] = {int(old): new for old, new in found["jumps"].items()}
     return Task(**found)

@@ -1,0 +1,73 @@
+"""From the comparisons to one answer."""
+
+from dataclasses import dataclass
+
+from .evidence import Evidence
+from .report import Answer
+from .verdict import LIMIT, Verdict
+
+NOTHING = Verdict(False, 0.0, "", 0, "")
+
+
+@dataclass(frozen=True, slots=True)
+class Decision:
+    """The answer, its sentence, and the comparison's verdict it rests on."""
+
+    answer: Answer
+    sentence: str
+    verdict: Verdict
+    notes: tuple[str, ...] = ()
+
+
+def decide(free: Evidence, replay: Evidence | None, wide: bool, repeatable: bool) -> Decision:
+    """A free run in float64 decides if it can; replay where it cannot; where neither can, there is no proof."""
+    if free.steps == 0:
+        return _differs(free.verdict)
+    if wide and free.verdict.equal:
+        return _same(free)
+    notes = _why_not(free, wide, repeatable)
+    if not notes:
+        return _differs(free.verdict)
+    if replay is None:
+        reason = f"No comparison can decide: {' '.join(notes)} And there is no replay."
+        return Decision("not run", reason, NOTHING, notes)
+    if not replay.verdict.equal:
+        return _differs(replay.verdict, notes)
+    if not wide and repeatable and free.decides and not free.verdict.equal:
+        return _differs(free.verdict, notes)
+    return _same(replay, notes)
+
+
+def _why_not(free: Evidence, wide: bool, repeatable: bool) -> tuple[str, ...]:
+    notes = []
+    if not wide:
+        notes.append("The program does not run in float64, so replay decides.")
+    if not repeatable:
+        notes.append("The program before does not do the same twice, so replay decides.")
+    if not free.disturbed:
+        notes.append("The control runs do not start from other parameters, so replay decides.")
+    if free.spread and not free.decides and free.disturbed:
+        notes.append(
+            f"Rounding alone drives the program {free.spread:.1%} of its way apart, so replay decides."
+        )
+    return tuple(notes)
+
+
+def _same(evidence: Evidence, notes: tuple[str, ...] = ()) -> Decision:
+    verdict, steps = evidence.verdict, f"{evidence.steps} optimizer steps"
+    if verdict.ratio == 0:
+        sentence = f"The two programs train the same, bit for bit, over {steps} ({evidence.name})."
+        return Decision("equal", sentence, verdict, notes)
+    sentence = (
+        f"The two programs train the same over {steps}: the largest difference is {verdict.ratio:.2g} "
+        f"times what rounding makes ({evidence.name}; the limit is {LIMIT:g})."
+    )
+    return Decision("equal to rounding", sentence, verdict, notes)
+
+
+def _differs(verdict: Verdict, notes: tuple[str, ...] = ()) -> Decision:
+    if verdict.leaf:
+        where = f"The programs differ first at step {verdict.step}, in {verdict.leaf}: {verdict.detail}."
+    else:
+        where = f"The programs differ: {verdict.detail}."
+    return Decision("differs", where, verdict, notes)

@@ -1,0 +1,176 @@
+"""One comparison in full: the ratio of every leaf at every step, and what it says about the runs."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+import numpy as np
+
+from .pairing import ChainRun, Pair, UnequalStreamsError, follow, pair, run_of
+from .recording import Recording
+from .verdict import LIMIT, Verdict, judge_all, measure
+
+CHAOS = 1e-3
+"""Controls that part by more than this share of the way travelled say nothing about a difference."""
+
+
+@dataclass(frozen=True, slots=True)
+class Evidence:
+    """`table` has one ratio per leaf and step; `spread` is how far rounding alone drives the parameters."""
+
+    name: str
+    verdict: Verdict
+    table: dict[str, list[float]] = field(default_factory=dict)
+    deviations: list[float] = field(default_factory=list)
+    noises: list[float] = field(default_factory=list)
+    steps: int = 0
+    spread: float = 0.0
+    disturbed: bool = True
+    notes: tuple[str, ...] = ()
+
+    @property
+    def decides(self) -> bool:
+        """Whether the controls show how far rounding goes, and it does not go too far."""
+        return self.disturbed and self.spread <= CHAOS
+
+
+def compare_recordings(
+    name: str, before: Recording, controls: Sequence[Recording], after: Recording
+) -> Evidence:
+    """Pair the optimizers of two recordings and measure every one of them."""
+    try:
+        pairs = pair(before, after)
+    except UnequalStreamsError as problem:
+        return Evidence(name, Verdict(False, float("inf"), "", 0, str(problem)))
+    chains = [follow(before, control) for control in controls]
+    found = []
+    members: dict[str, int] = {}
+    for one in pairs:
+        at = members[one.stream] = members.get(one.stream, -1) + 1
+        others = [
+            run_of(control, of[one.stream][at], one.states, "before")
+            for control, of in zip(controls, chains, strict=True)
+            if at < len(of[one.stream])
+        ]
+        old = run_of(before, one.before, one.states, "before")
+        new = run_of(after, one.after, one.states, "after")
+        label = f"optimizer {len(found) + 1}: " if len(pairs) > 1 else ""
+        found.append(_measured(name, label, old, others, new, _notes(one)))
+    return _merged(name, found)
+
+
+def replayed(name: str, told: Any) -> Evidence | None:
+    """What the process after found by teacher forcing."""
+    if not told or "found" not in told:
+        return None
+    steps = max((one["step"] for one in told["found"]), default=0)
+    table: dict[str, list[float]] = {}
+    for one in told["found"]:
+        row = table.setdefault(one["leaf"], [0.0] * steps)
+        row[one["step"] - 1] = max(row[one["step"] - 1], one["ratio"])
+    verdicts = [
+        Verdict(one["ratio"] <= LIMIT, one["ratio"], one["leaf"], one["step"], one["detail"])
+        for one in told["found"]
+    ]
+    return Evidence(name, judge_all(verdicts), table, steps=told["steps"])
+
+
+def _measured(
+    name: str,
+    label: str,
+    old: ChainRun,
+    controls: Sequence[ChainRun],
+    new: ChainRun,
+    notes: tuple[str, ...],
+) -> Evidence:
+    steps = len(old)
+    table: dict[str, list[float]] = {}
+    deviations, noises = [0.0] * steps, [0.0] * steps
+    verdicts = []
+    for one in measure(old, controls, new):
+        leaf = label + one.leaf
+        table.setdefault(leaf, [0.0] * steps)[one.step - 1] = one.ratio
+        deviations[one.step - 1] = max(deviations[one.step - 1], one.difference)
+        noises[one.step - 1] = max(noises[one.step - 1], one.scale)
+        verdicts.append(Verdict(one.equal, one.ratio, leaf, one.step, one.detail))
+    return Evidence(
+        name,
+        judge_all(verdicts),
+        table,
+        deviations,
+        noises,
+        steps,
+        _spread(old, controls),
+        all(_moved(old, one) for one in controls),
+        (*notes, *_not_finite(old)),
+    )
+
+
+def _merged(name: str, found: Sequence[Evidence]) -> Evidence:
+    if len(found) == 1:
+        return found[0]
+    steps = max(one.steps for one in found)
+    table = {leaf: row for one in found for leaf, row in one.table.items()}
+    return Evidence(
+        name,
+        judge_all([one.verdict for one in found]),
+        table,
+        _largest([one.deviations for one in found], steps),
+        _largest([one.noises for one in found], steps),
+        sum(one.steps for one in found),
+        max(one.spread for one in found),
+        all(one.disturbed for one in found),
+        tuple(dict.fromkeys(note for one in found for note in one.notes)),
+    )
+
+
+def _largest(rows: Sequence[Sequence[float]], steps: int) -> list[float]:
+    return [max((row[at] for row in rows if at < len(row)), default=0.0) for at in range(steps)]
+
+
+def _spread(old: ChainRun, controls: Sequence[ChainRun]) -> float:
+    """How far controls part at the end, as a share of the way travelled since the first step."""
+    if not controls or len(old) < 2:
+        return 0.0
+    first, last = old[0], old[-1]
+    found = 0.0
+    for control in controls:
+        end = control[min(len(old), len(control)) - 1]
+        for path in (path for path in last if path.startswith("params")):
+            if path in end and np.issubdtype(last[path].dtype, np.floating):
+                way = _far(last[path], first[path])
+                found = max(found, _far(last[path], end[path]) / way if way else 0.0)
+    return found
+
+
+def _far(left: Any, right: Any) -> float:
+    if left.shape != right.shape:
+        return 0.0
+    with np.errstate(invalid="ignore"):
+        gap = np.abs(left.astype(np.float64) - right.astype(np.float64))
+    return float(np.nanmax(gap, initial=0.0))
+
+
+def _moved(old: ChainRun, control: ChainRun) -> bool:
+    """Whether a control run really starts from other parameters."""
+    if not len(control):
+        return False
+    first, other = old[0], control[0]
+    return any(path in other and not np.array_equal(first[path], other[path]) for path in first)
+
+
+def _not_finite(run: ChainRun) -> list[str]:
+    for number in range(len(run)):
+        for path, array in run[number].items():
+            if np.issubdtype(array.dtype, np.floating) and not np.isfinite(array).all():
+                return [
+                    f"The program before has NaN or infinity in {path} from step {number + 1} on."
+                ]
+    return []
+
+
+def _notes(one: Pair) -> tuple[str, ...]:
+    if not one.missing:
+        return ()
+    names = ", ".join(one.missing[:3]) + (", …" if len(one.missing) > 3 else "")
+    return (f"State that is not found on the side of Optax, and not compared: {names}.",)

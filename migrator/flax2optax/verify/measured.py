@@ -1,0 +1,57 @@
+"""What else the runs tell: losses, rates, the counters that were visited, time and memory."""
+
+from statistics import median
+
+from .outcome import Outcome
+from .pairing import chains_of, folded
+from .recording import Recording, Step
+from .report import Speed
+
+
+def losses(recording: Recording) -> list[float]:
+    """The value that `jax.value_and_grad` gave last before each step."""
+    return [float(step.note["loss"]) for step in recording.steps if "loss" in step.note]
+
+
+def rates(recording: Recording) -> list[float]:
+    """The learning rate of each step of the first optimizer."""
+    found = []
+    for step in first_chain(recording):
+        for path, ref in step.parts.get("hyper", {}).items():
+            if path.rpartition("/")[2] == "learning_rate":
+                found.append(float(recording.array(ref)))
+                break
+    return found
+
+
+def visited_counters(recording: Recording) -> tuple[int, ...]:
+    """The values of flax's step counter."""
+    return tuple(
+        int(recording.array(step.parts["state"]["step"]))
+        for step in first_chain(recording)
+        if "step" in step.parts.get("state", {})
+    )
+
+
+def first_chain(recording: Recording) -> list[Step]:
+    """The steps of the first optimizer, without the copies of other devices."""
+    seen = [step for step in recording.steps if "grads" in step.parts]
+    if not seen:
+        return []
+    steps = [step for step in seen if step.stream == seen[0].stream]
+    return chains_of(folded(steps)[0])[0]
+
+
+def folded_copies(recording: Recording) -> int:
+    """How many devices make each step."""
+    return folded(recording.steps)[1] if recording.steps else 1
+
+
+def speed_of(outcome: Outcome, copies: int = 1) -> Speed:
+    """From the ticks, which every device makes: the first steps compile, the median of the others is the step."""
+    ticks = outcome.told.get("ticks", [])[copies - 1 :: copies]
+    gaps = [later - earlier for earlier, later in zip(ticks, ticks[1:], strict=False)]
+    step = median(gaps[1:]) if len(gaps) > 1 else 0.0
+    return Speed(
+        float(outcome.told.get("compile", 0.0)), step, int(outcome.told.get("peak", 0)), len(ticks)
+    )

@@ -1,0 +1,239 @@
+"""One proof from its first child process to its report."""
+
+import tempfile
+import time
+from collections.abc import Callable, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Any, Final
+
+from .cause import likely_cause
+from .child.task import Task, read_task
+from .decide import decide
+from .evidence import Evidence, compare_recordings, replayed
+from .jumps import boundaries_in, plan_jumps
+from .measured import folded_copies, losses, rates, speed_of, visited_counters
+from .outcome import CannotRunError, Outcome, check
+from .recording import Recording
+from .reference import ReferenceUnavailableError
+from .report import Report
+from .runs import Command, after_task, run
+from .trees import Trees
+
+CONTROLS: Final = (1, 2, 3)
+FREE: Final = "free run in float64"
+REPLAY: Final = "replay in float64"
+OWN: Final = "free run in the program's own type"
+Progress = Callable[[int, int, str], None]
+
+
+@dataclass(frozen=True, slots=True)
+class Options:
+    """`steps` 0 lets the command end by itself; `boundaries` are counters that a schedule changes at."""
+
+    wheel: Path
+    steps: int = 20
+    boundaries: tuple[int, ...] = ()
+    timing: bool = True
+    jobs: int = 2
+    shown: str = ""
+
+
+def prove(trees: Trees, command: Command, options: Options, progress: Progress) -> Report:
+    """Run both programs and compare; whatever stands in the way is a report too."""
+    begun = time.monotonic()
+    with tempfile.TemporaryDirectory(prefix="flax2optax-", ignore_cleanup_errors=True) as folder:
+        proof = _Proof(trees, command, options, progress, Path(folder))
+        try:
+            report = proof.report()
+        except (CannotRunError, ReferenceUnavailableError) as problem:
+            report = Report("not run", str(problem), options.shown)
+    return replace(report, seconds=time.monotonic() - begun)
+
+
+class _Proof:
+    def __init__(
+        self, trees: Trees, command: Command, options: Options, progress: Progress, folder: Path
+    ) -> None:
+        self.trees, self.command, self.options, self.folder = trees, command, options, folder
+        self.progress = progress
+        self.notes: list[str] = [trees.note] if trees.note else []
+        self.done, self.total = 0, 7 + 2 * options.timing
+
+    def report(self) -> Report:
+        """Float64 where the program can, its own type beside it, then the clock."""
+        with ThreadPoolExecutor(self.options.jobs) as pool:
+            both = (
+                pool.submit(self._wide),
+                pool.submit(self._run, "before", self._task("own-before")),
+            )
+        wide, own_before = both[0].result(), both[1].result()
+        check(own_before, "before")
+        if wide is None:
+            own_before = self._run("before", self._task("own-before-replayed", replay=True))
+            return self._narrow(own_before)
+        with ThreadPoolExecutor(self.options.jobs) as pool:
+            after = pool.submit(self._after, wide, "wide-after")
+            own_after = pool.submit(self._after, own_before, "own-after")
+            controls = [pool.submit(self._control, wide, seed) for seed in CONTROLS]
+        found = [one.result() for one in controls]
+        check(after.result(), "after")
+        return self._judged(wide, found, after.result(), own_before, own_after.result())
+
+    def _narrow(self, before: Outcome) -> Report:
+        """The program does not run in float64: its own type with its own controls, and the replay."""
+        with ThreadPoolExecutor(self.options.jobs) as pool:
+            after = pool.submit(self._after, before, "own-after", True)
+            controls = [pool.submit(self._control, before, seed) for seed in CONTROLS]
+        check(after.result(), "after")
+        found = [one.result() for one in controls]
+        return self._judged(before, found, after.result(), before, after.result(), wide=False)
+
+    def _judged(
+        self,
+        before: Outcome,
+        controls: Sequence[Outcome],
+        after: Outcome,
+        own_before: Outcome,
+        own_after: Outcome,
+        wide: bool = True,
+    ) -> Report:
+        old, new = Recording(before.folder), Recording(after.folder)
+        noisy = [Recording(one.folder) for one in controls if not one.code]
+        free = compare_recordings(FREE if wide else OWN, old, noisy, new)
+        replay = self._replay(before, after)
+        evidence = [one for one in (free, replay) if one is not None]
+        if wide and not own_after.code:
+            recordings = Recording(own_before.folder), Recording(own_after.folder)
+            evidence.append(compare_recordings(OWN, recordings[0], [], recordings[1]))
+        again = self._repeatable(before, wide) if not free.verdict.equal else True
+        decision = decide(free, replay, wide, again)
+        cause = likely_cause(old, new) if decision.answer == "differs" else ""
+        told = own_before.told or before.told
+        return Report(
+            answer=decision.answer,
+            sentence=decision.sentence,
+            command=self.options.shown,
+            leaf=decision.verdict.leaf,
+            step=decision.verdict.step,
+            ratio=decision.verdict.ratio,
+            cause=cause,
+            evidence=tuple(evidence),
+            counters=visited_counters(old),
+            speed=self._speed(folded_copies(old)),
+            losses={
+                side: found
+                for side, one in (("before", own_before), ("after", own_after))
+                if (found := losses(Recording(one.folder)))
+            },
+            rates=rates(old),
+            versions=dict(told["versions"]) | _optax(own_after, after),
+            devices=told["devices"],
+            platform=told["platform"],
+            seeds=(0, *CONTROLS),
+            notes=tuple(dict.fromkeys((*self.notes, *decision.notes, *_notes(evidence)))),
+        )
+
+    def _wide(self) -> Outcome | None:
+        """The run before in float64, with jumps if the program takes them; None if there is none."""
+        boundaries = self.options.boundaries or boundaries_in(self.trees.before)
+        jumps = plan_jumps(self.options.steps, boundaries) if self.options.steps else {}
+        for name, jumping in (("wide-before", jumps), ("wide-before-unjumped", {})):
+            task = replace(self._task(name, replay=True), x64=True, jumps=jumping)
+            outcome = self._run("before", task)
+            if outcome.code == 127:
+                check(outcome, "before")
+            if not outcome.code and outcome.steps:
+                break
+        else:
+            self.notes.append(f"The program before does not run in float64: {outcome.last_line}")
+            return None
+        narrow = _narrow_leaf(Recording(outcome.folder))
+        if narrow:
+            self.notes.append(
+                f"The program keeps {narrow} in its own type, so float64 says little."
+            )
+            return None
+        return outcome
+
+    def _task(self, name: str, replay: bool = False) -> Task:
+        return Task(
+            "before",
+            str(self.folder / name),
+            wheel=str(self.options.wheel),
+            steps=self.options.steps,
+            replay=replay,
+            cache=str(self.folder / "compiled"),
+        )
+
+    def _after(self, before: Outcome, name: str, replay: bool = False) -> Outcome:
+        task = after_task(_task_of(before), before)
+        against = str(before.folder) if task.replay or replay else ""
+        task = replace(task, folder=str(self.folder / name), against=against)
+        return self._run("after", task)
+
+    def _control(self, before: Outcome, seed: int) -> Outcome:
+        task = replace(_task_of(before), seed=seed, replay=False)
+        return self._run("before", replace(task, folder=str(self.folder / f"control-{seed}")))
+
+    def _repeatable(self, before: Outcome, wide: bool) -> bool:
+        """Whether the program before does the same twice."""
+        task = replace(_task_of(before), folder=str(self.folder / "again"), replay=False)
+        again = self._run("before", task)
+        recordings = Recording(before.folder), Recording(again.folder)
+        return compare_recordings("again", recordings[0], [], recordings[1]).verdict.ratio == 0
+
+    def _replay(self, before: Outcome, after: Outcome) -> Evidence | None:
+        for outcome in (before, after):
+            problem = outcome.told.get("replay", {}).get("problem")
+            if problem:
+                self.notes.append(f"No replay: {problem}")
+                return None
+        return replayed(REPLAY, after.told.get("replay"))
+
+    def _speed(self, copies: int) -> dict[str, Any]:
+        """One run after the other, with nothing recorded but the time."""
+        if not self.options.timing:
+            return {}
+        task = replace(self._task("light-before"), light=True, cache="")
+        before = self._run("before", task)
+        task = replace(after_task(task, before), folder=str(self.folder / "light-after"))
+        after = self._run("after", task)
+        if before.code or after.code:
+            return {}
+        return {"before": speed_of(before, copies), "after": speed_of(after, copies)}
+
+    def _run(self, side: str, task: Task) -> Outcome:
+        name = Path(task.folder).name
+        tree = self.trees.before if side == "before" else self.trees.after
+        outcome = run(self.command, tree, task, name)
+        self.done += 1
+        self.total = max(self.total, self.done)
+        self.progress(self.done, self.total, name)
+        return outcome
+
+
+def _task_of(outcome: Outcome) -> Task:
+    return read_task(outcome.folder / "task.json")
+
+
+def _narrow_leaf(recording: Recording) -> str:
+    """A floating-point parameter that is not in double precision."""
+    for step in recording.steps[:1]:
+        for path, (_, dtype, _) in step.parts.get("new_params", {}).items():
+            if "float" in dtype and dtype != "float64":
+                return f"{path} ({dtype})"
+    return ""
+
+
+def _optax(*outcomes: Outcome) -> dict[str, str]:
+    for outcome in outcomes:
+        found = outcome.told.get("versions", {}).get("optax")
+        if found:
+            return {"optax": str(found)}
+    return {}
+
+
+def _notes(evidence: Sequence[Evidence]) -> tuple[str, ...]:
+    return tuple(note for one in evidence for note in one.notes)
