@@ -165,6 +165,12 @@ _ALL = (
         "Make it one kind on every path.",
     ),
     Code(
+        "FXO312",
+        "The explicit form cannot carry this flow",
+        "The explicit form was asked for, and this optimizer goes where params, opt_state and tx cannot go as separate names: into a field, a container, a carry, another module, or past a place where the transformation cannot be seen. The whole flow was left as it was.",
+        "Leave the form to the tool, or ask for the state form.",
+    ),
+    Code(
         "FXO401",
         "`MultiOptimizer` was removed with flax.optim",
         "Optax has `optax.partition`: one label per leaf, one transformation per label. Leaves that no traversal matched were frozen in flax and need a label of their own with `optax.set_to_zero()`.",

@@ -354,7 +354,8 @@ class _Lowering:
     def scope(self, node: cst.Global | cst.Nonlocal, line: t.NodeId) -> t.Statement:
         if self.function is not None:
             self.function.outer.update(item.name.value for item in node.names)
-        return t.Jump(self.number(node), line, "pass")
+        id_ = self.number(node)
+        return t.Scope(id_, line, tuple((i.name.value, self.number(i.name)) for i in node.names))
 
     def import_(self, node: cst.Import, line: t.NodeId) -> t.Statement:
         id_ = self.number(node)

@@ -268,6 +268,13 @@ class Jump(Statement):
 
 
 @dataclass(slots=True, eq=False)
+class Scope(Statement):
+    """`global names` or `nonlocal names`, each with the id of its token."""
+
+    names: tuple[tuple[str, NodeId], ...]
+
+
+@dataclass(slots=True, eq=False)
 class Alias:
     """One `name [as asname]` of an import; `name` is dotted in a plain import."""
 

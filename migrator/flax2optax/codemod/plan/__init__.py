@@ -25,6 +25,7 @@ from flax2optax.codemod.plan.constructors import CannotBuild, Rate, last_rate
 from flax2optax.codemod.plan.decide import decide
 from flax2optax.codemod.plan.draft import Draft
 from flax2optax.codemod.plan.edits import FlowPlan, MigrationPlan
+from flax2optax.codemod.plan.forms import choose_explicit
 from flax2optax.codemod.plan.occurrences import Occurrence, occurrences
 from flax2optax.codemod.plan.state_form import FlowFacts, plan_occurrence, plan_string_annotation
 from flax2optax.codemod.plan.steps import take_apart
@@ -48,6 +49,8 @@ def plan(
     for root, fold in clips.items():
         _clip(draft, draft.flow(root), known[root], fold)
     _escapes(draft)
+    if form != "state":
+        choose_explicit(draft, uses, known, clips, forced=form == "explicit")
     _assume(draft)
     decide(list(draft.flows.values()), unsafe=unsafe)
     return MigrationPlan(sorted(draft.flows.values(), key=lambda flow: flow.root))

@@ -47,7 +47,9 @@ class _Removal:
             return None
         self.gone.update(n for s in self.deleted.values() for n in _ids(s))
         self._sweep()
-        if any(self._needed(level.statement) for level in self.levels if level.statement is not None):
+        if any(
+            self._needed(level.statement) for level in self.levels if level.statement is not None
+        ):
             return None
         return (
             *passed,
@@ -55,7 +57,11 @@ class _Removal:
         )
 
     def deleted_places(self) -> Iterator[Place]:
-        return (level.home for level in self.levels if level.statement and level.statement.id in self.deleted)
+        return (
+            level.home
+            for level in self.levels
+            if level.statement and level.statement.id in self.deleted
+        )
 
     def _passed(self) -> tuple[Edit, ...] | None:
         """The edits of the expression that is passed on, with the clips' own statements marked as deleted."""
@@ -80,7 +86,9 @@ class _Removal:
         return (*unwrapped, *self._renamed(target.name))
 
     def _delete(self, levels: Sequence[Level]) -> None:
-        self.deleted.update((level.statement.id, level.statement) for level in levels if level.statement)
+        self.deleted.update(
+            (level.statement.id, level.statement) for level in levels if level.statement
+        )
 
     def _named(self, operand: t.Name, statements: Sequence[Level]) -> tuple[Edit, ...] | None:
         """The operand's own name, if it still means the same where the clipped gradients were read."""
@@ -106,7 +114,9 @@ class _Removal:
         """Whether anything but the next clip, or the step, may read what a statement binds."""
         consumers = {level.node.id for level in self.levels}
         return any(
-            read.id not in self.gone and read.id not in consumers and self._may_see(read, place, statement)
+            read.id not in self.gone
+            and read.id not in consumers
+            and self._may_see(read, place, statement)
             for target in target_names(statement.targets[0])
             for read, place in reads(self.scope, target.name)
         )

@@ -15,7 +15,8 @@ from flax2optax.codemod.infer import OptimizerFacts
 from flax2optax.codemod.plan import clip_model as model
 from flax2optax.codemod.plan.clip_model import Array, NotUnderstood, Tree
 from flax2optax.codemod.plan.clip_places import Place
-from flax2optax.codemod.plan.clip_reading import Env, Key, Reading, Symbol
+from flax2optax.codemod.plan.clip_reading import Reading
+from flax2optax.codemod.plan.clip_scope import Env, Key, Symbol
 
 TRANSFORMATION = {"norm": "clip_by_global_norm", "value": "clip"}
 RATIOS = (0.0, 1e-3, 0.5, 0.9, 0.999, 1.001, 1.1, 2.0, 10.0, 1000.0)
@@ -85,10 +86,14 @@ class _Judge:
             raise NotUnderstood
         return value
 
-    def run(self, gradients: Tree, threshold: Threshold, value: float, without: Iterable[NodeId] = ()) -> Tree:
+    def run(
+        self, gradients: Tree, threshold: Threshold, value: float, without: Iterable[NodeId] = ()
+    ) -> Tree:
         numbers = {threshold.symbol.key: value} if threshold.symbol else {}
         zeros = dict.fromkeys(without, 0.0)
-        reading = Reading(self.facts, {self.cut: gradients}, numbers, zeros, bindings=self.reading.bindings)
+        reading = Reading(
+            self.facts, {self.cut: gradients}, numbers, zeros, bindings=self.reading.bindings
+        )
         result = self.apply(reading)
         self.reading.constants.update(reading.constants)
         return result
@@ -141,7 +146,11 @@ class _Judge:
     ) -> bool:
         """Whether it is the reference at every sample, with some constants set to zero."""
         return all(
-            _close(self.run(gradients, threshold, limit, without), reference(gradients, limit), bound(norm))
+            _close(
+                self.run(gradients, threshold, limit, without),
+                reference(gradients, limit),
+                bound(norm),
+            )
             for limit in self.limits(threshold)
             for gradients, norm in self.samples(limit)
         )
@@ -173,7 +182,8 @@ def _scaled(tree: Tree, factor: float) -> Tree:
 def _close(left: Tree, right: Tree, bound: float) -> bool:
     pairs = zip(left.leaves, right.leaves, strict=False)
     return len(left.leaves) == len(right.leaves) and all(
-        isinstance(a, Array) and isinstance(b, Array) and _close_leaves(a, b, bound) for a, b in pairs
+        isinstance(a, Array) and isinstance(b, Array) and _close_leaves(a, b, bound)
+        for a, b in pairs
     )
 
 

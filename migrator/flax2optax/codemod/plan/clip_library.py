@@ -8,38 +8,42 @@ from functools import partial
 from flax2optax.codemod.plan import clip_model as model
 from flax2optax.codemod.plan.clip_model import NotUnderstood, Op
 
-OPERATORS: dict[str, Op] = model.each((
-    ("+", operator.add),
-    ("-", operator.sub),
-    ("*", operator.mul),
-    ("/", model.divide),
-    ("**", model.power),
-    ("<", operator.lt),
-    ("<=", operator.le),
-    (">", operator.gt),
-    (">=", operator.ge),
-))
-_ELEMENTWISE = model.each((
-    ("sqrt", model.root),
-    ("square", lambda x: x * x),
-    ("minimum", model.minimum),
-    ("maximum", model.maximum),
-    ("min", model.minimum),
-    ("max", model.maximum),
-    ("power", model.power),
-    ("add", operator.add),
-    ("multiply", operator.mul),
-    ("mul", operator.mul),
-    ("divide", model.divide),
-    ("true_divide", model.divide),
-    ("div", model.divide),
-    ("less", operator.lt),
-    ("less_equal", operator.le),
-    ("greater", operator.gt),
-    ("greater_equal", operator.ge),
-    ("lt", operator.lt),
-    ("gt", operator.gt),
-))
+OPERATORS: dict[str, Op] = model.each(
+    (
+        ("+", operator.add),
+        ("-", operator.sub),
+        ("*", operator.mul),
+        ("/", model.divide),
+        ("**", model.power),
+        ("<", operator.lt),
+        ("<=", operator.le),
+        (">", operator.gt),
+        (">=", operator.ge),
+    )
+)
+_ELEMENTWISE = model.each(
+    (
+        ("sqrt", model.root),
+        ("square", lambda x: x * x),
+        ("minimum", model.minimum),
+        ("maximum", model.maximum),
+        ("min", model.minimum),
+        ("max", model.maximum),
+        ("power", model.power),
+        ("add", operator.add),
+        ("multiply", operator.mul),
+        ("mul", operator.mul),
+        ("divide", model.divide),
+        ("true_divide", model.divide),
+        ("div", model.divide),
+        ("less", operator.lt),
+        ("less_equal", operator.le),
+        ("greater", operator.gt),
+        ("greater_equal", operator.ge),
+        ("lt", operator.lt),
+        ("gt", operator.gt),
+    )
+)
 _LAX_ONLY = frozenset({"min", "max", "mul", "div", "lt", "gt"})
 _NUMPY: dict[str, Op] = {
     **{name: op for name, op in _ELEMENTWISE.items() if name not in _LAX_ONLY},
@@ -122,7 +126,9 @@ METHODS: dict[str, Op] = {
     "reshape": model.reshape,
     "dot": model.dot,
 }
-NEUTRAL = frozenset({"float32", "float64", "float16", "bfloat16"})  # jnp.float32(x): only the precision changes
+NEUTRAL = frozenset(
+    {"float32", "float64", "float16", "bfloat16"}
+)  # jnp.float32(x): only the precision changes
 
 
 def call(name: str, values: list[object], keywords: dict[str, object]) -> object:

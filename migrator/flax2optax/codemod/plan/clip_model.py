@@ -51,9 +51,7 @@ def elementwise(function: Callable[..., float]) -> Op:
             return function(*map(number, values))
         if len(sizes) > 1:
             raise NotUnderstood
-        columns = (
-            v.items if isinstance(v, Array) else (number(v),) * max(sizes) for v in values
-        )
+        columns = (v.items if isinstance(v, Array) else (number(v),) * max(sizes) for v in values)
         flat = all(v.flat for v in values if isinstance(v, Array))
         return Array(tuple(function(*row) for row in zip(*columns, strict=True)), flat)
 

@@ -51,7 +51,9 @@ def place_of(above: tuple[Node, ...], module: t.Module) -> Place | None:
     for index, node in enumerate(above):
         if isinstance(node, t.Function):
             scope, start = node, index + 1
-    blocks = [(scope.body,)] if isinstance(scope, t.Module) or scope.value is None else []
+    blocks: list[tuple[Block, ...]] = (
+        [(scope.body,)] if isinstance(scope, t.Module) or scope.value is None else []
+    )
     path: list[tuple[Block, int]] = []
     for node in above[start:]:
         if isinstance(node, t.Class):
@@ -117,10 +119,11 @@ def binds(node: Node, name: str) -> bool:
     if isinstance(node, t.Define):
         return node.definition.name == name
     if isinstance(node, t.Import):
-        return not node.aliases or any((a.asname or a.name.split(".")[0]) == name for a in node.aliases)
-    if isinstance(node, t.Assign | t.AnnAssign | t.AugAssign | t.Delete | t.For | t.With):
-        if any(_targets(target, name) for target in _target_of(node)):
-            return True
+        return not node.aliases or any(
+            (a.asname or a.name.split(".")[0]) == name for a in node.aliases
+        )
+    if isinstance(node, t.Statement) and any(_targets(target, name) for target in _target_of(node)):
+        return True
     if isinstance(node, t.Try) and any(bound == name for _, bound, _ in node.handlers):
         return True
     if isinstance(node, t.Match) and any(name in names for names, _, _ in node.cases):
@@ -160,7 +163,11 @@ def _header_binds(owner: t.Statement, name: str) -> bool:
 
 def _blocks(node: t.Statement) -> Iterator[Block]:
     match node:
-        case t.If(body=body, orelse=orelse) | t.For(body=body, orelse=orelse) | t.While(body=body, orelse=orelse):
+        case (
+            t.If(body=body, orelse=orelse)
+            | t.For(body=body, orelse=orelse)
+            | t.While(body=body, orelse=orelse)
+        ):
             yield from (body, orelse)
         case t.With(body=body):
             yield body
@@ -191,7 +198,9 @@ def _is_target(node: t.Name, above: tuple[Node, ...]) -> bool:
     over = next((n for n in reversed(above) if not isinstance(n, t.Sequence | t.Starred)), None)
     if isinstance(over, t.Assign):
         return any(_targets_directly(target, node) for target in over.targets)
-    return isinstance(over, t.For | t.AnnAssign | t.Generator) and _targets_directly(over.target, node)
+    return isinstance(over, t.For | t.AnnAssign | t.Generator) and _targets_directly(
+        over.target, node
+    )
 
 
 def _targets_directly(target: t.Expression, node: t.Name) -> bool:

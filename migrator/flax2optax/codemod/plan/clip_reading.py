@@ -13,34 +13,12 @@ from flax2optax.codemod.index.tree import NodeId
 from flax2optax.codemod.infer import OptimizerFacts
 from flax2optax.codemod.infer.values import Atom, External, FunctionRef, Partial, Transformed
 from flax2optax.codemod.plan import clip_library
+from flax2optax.codemod.plan.clip_helpers import arguments, call_helper
 from flax2optax.codemod.plan.clip_model import Array, NotUnderstood, Op, number, sequence
-from flax2optax.codemod.plan.clip_places import Binding, Place, binding, target_names
+from flax2optax.codemod.plan.clip_places import Binding, Place, Scope, binding, target_names
+from flax2optax.codemod.plan.clip_scope import Env, Key, Symbol, owner
 
-Key = tuple[object, ...]
-MAX_DEPTH = 12
 SHOWN = frozenset({"jit", "pjit", "named_call", "checkpoint", "remat"})
-
-
-@dataclass(frozen=True, slots=True)
-class Symbol:
-    """A number that only the program knows: a name, and the scope that binds it (None where it is no name)."""
-
-    key: Key
-    name: str = ""
-    scope: t.Function | t.Module | None = None
-
-
-@dataclass(frozen=True, slots=True)
-class Env:
-    """Where a name is looked up: the locals of the helpers, then the lines above `place`, then `scope` and out."""
-
-    names: Mapping[str, object]
-    place: Place | None
-    scope: t.Function | t.Module
-
-    def with_names(self, names: Mapping[str, object]) -> Env:
-        """The same, with more locals."""
-        return Env({**self.names, **names}, self.place, self.scope)
 
 
 @dataclass(slots=True)
@@ -85,8 +63,10 @@ class Reading:
             case t.Comprehension():
                 return self._comprehension(node, env)
             case t.Conditional(test=test, body=body, orelse=orelse):
-                return self.eval(body if self._decided(test, env) else orelse, env)
-            case t.Subscript(value=value, indices=(t.Constant(value=int() as index),), sliced=False):
+                return self.eval(body if self.decided(test, env) else orelse, env)
+            case t.Subscript(
+                value=value, indices=(t.Constant(value=int() as index),), sliced=False
+            ):
                 return _item(self.eval(value, env), index)
         raise NotUnderstood
 
@@ -106,9 +86,13 @@ class Reading:
         function = self._function(node)
         if function is not None:
             return function
-        if env.place is None and isinstance(env.scope, t.Function) and node.name in env.scope.locals:
+        if (
+            env.place is None
+            and isinstance(env.scope, t.Function)
+            and node.name in env.scope.locals
+        ):
             raise NotUnderstood
-        scope = _owner(env.scope, node.name)
+        scope = owner(env.scope, node.name)
         kept = self._function_variable(node, scope)
         if kept is not None:
             return kept
@@ -151,7 +135,7 @@ class Reading:
             raise NotUnderstood
         return values[names.index(name)]
 
-    def _symbol(self, key: Key, name: str, scope: t.Function | t.Module | None) -> float:
+    def _symbol(self, key: Key, name: str, scope: Scope | None) -> float:
         self.symbols[key] = Symbol(key, name, scope)
         return self.numbers.get(key, 2.0)
 
@@ -193,7 +177,8 @@ class Reading:
         name = generator.target.name
         return [self.eval(node.elements[0], env.with_names({name: value})) for value in values]
 
-    def _decided(self, test: t.Expression, env: Env) -> bool:
+    def decided(self, test: t.Expression, env: Env) -> bool:
+        """A truth value that chooses what is run."""
         self.branched = True
         value = self.eval(test, env)
         if isinstance(value, bool):
@@ -250,14 +235,14 @@ class Reading:
             return lambda *values, **keywords: clip_library.call(name, list(values), keywords)
         if isinstance(atom, FunctionRef):
             function = self.facts.machine.functions[atom.function]
-            return lambda *values, **keywords: self._helper(function, values, keywords)
+            return lambda *values, **keywords: call_helper(self, function, values, keywords)
         return None
 
     def _converted(self, value: object) -> object:
         self.cast = True
         return value
 
-    def _function_variable(self, node: t.Name, scope: t.Function | t.Module) -> Op | None:
+    def _function_variable(self, node: t.Name, scope: Scope) -> Op | None:
         """`clip = functools.partial(jnp.clip, min=…)` in a module: run what it was made by."""
         if not any(isinstance(a, Partial) for a in self.facts.value(node.id)):
             return None
@@ -271,115 +256,11 @@ class Reading:
 
     def _closure(self, function: t.Function, env: Env) -> Op:
         def run(*values: object, **keywords: object) -> object:
-            names = self._arguments(function, values, keywords, env)
+            names = arguments(self, function, values, keywords)
             assert function.value is not None
             return self.eval(function.value, env.with_names(names))
 
         return run
-
-    def _helper(
-        self, function: t.Function, values: tuple[object, ...], keywords: Mapping[str, object]
-    ) -> object:
-        if function.generator or function.is_async or function.owner is not None:
-            raise NotUnderstood
-        if self.depth >= MAX_DEPTH:
-            raise NotUnderstood
-        self.helpers[function.id] = function
-        env = Env({}, None, function)
-        names = dict(self._arguments(function, values, keywords, env))
-        self.depth += 1
-        try:
-            if function.value is not None:
-                return self.eval(function.value, env.with_names(names))
-            return self._body(function.body, names, env)
-        finally:
-            self.depth -= 1
-
-    def _arguments(
-        self,
-        function: t.Function,
-        values: tuple[object, ...],
-        keywords: Mapping[str, object],
-        env: Env,
-    ) -> dict[str, object]:
-        rest, names = list(values), dict(keywords)
-        found: dict[str, object] = {}
-        for parameter in function.parameters:
-            if parameter.kind not in ("positional", "positional_only", "keyword"):
-                raise NotUnderstood
-            if rest and parameter.kind != "keyword":
-                found[parameter.name] = rest.pop(0)
-            elif parameter.name in names:
-                found[parameter.name] = names.pop(parameter.name)
-            elif parameter.default is not None:
-                outer = function.parent or function.module
-                found[parameter.name] = self.eval(parameter.default, Env({}, None, outer))
-            else:
-                raise NotUnderstood
-        if rest or names:
-            raise NotUnderstood
-        return found
-
-    # Statements of a helper
-
-    def _body(self, body: tuple[t.Statement, ...], names: dict[str, object], env: Env) -> object:
-        result = self._run(body, names, env)
-        return None if result is None else result[0]
-
-    def _run(
-        self, body: tuple[t.Statement, ...], names: dict[str, object], env: Env
-    ) -> tuple[object] | None:
-        for statement in body:
-            here = env.with_names(names)
-            match statement:
-                case t.Return(value=value):
-                    return (self.eval(value, here) if value is not None else None,)
-                case t.Assign(targets=(target,), value=value):
-                    self._assign(target, self.eval(value, here), names)
-                case t.AugAssign(target=t.Name(name=name), operator="AddAssign", value=value):
-                    names[name] = clip_library.OPERATORS["+"](here.names.get(name), self.eval(value, here))
-                case t.Evaluate(values=(t.Constant(),)) | t.Jump(kind="pass"):
-                    pass
-                case t.Define(definition=t.Function() as function) if not function.decorators:
-                    names[function.name] = self._local(function, names, env)
-                case t.If(test=test, body=yes, orelse=no):
-                    done = self._run(yes if self._decided(test, here) else no, names, env)
-                    if done is not None:
-                        return done
-                case t.For(target=t.Name(name=name), iterable=iterable, body=inner, orelse=()):
-                    for value in sequence(self.eval(iterable, here)):
-                        names[name] = value
-                        done = self._run(inner, names, env)
-                        if done is not None:
-                            return done
-                case _:
-                    raise NotUnderstood
-        return None
-
-    def _assign(self, target: t.Expression, value: object, names: dict[str, object]) -> None:
-        targets = target_names(target)
-        if isinstance(target, t.Name):
-            names[target.name] = value
-        elif targets and len(values := sequence(value)) == len(targets):
-            names.update((n.name, v) for n, v in zip(targets, values, strict=True))
-        else:
-            raise NotUnderstood
-
-    def _local(self, function: t.Function, names: dict[str, object], env: Env) -> Op:
-        def run(*values: object, **keywords: object) -> object:
-            inner = dict(self._arguments(function, values, keywords, env))
-            return self._body(function.body, {**names, **inner}, env)
-
-        return run
-
-
-def _owner(scope: t.Function | t.Module, name: str) -> t.Function | t.Module:
-    """The scope that binds a name, from the inside out."""
-    while isinstance(scope, t.Function):
-        if name in scope.locals:
-            return scope
-        scope = scope.parent or scope.module
-    return scope
 
 
 def _bound_names(statement: t.Assign) -> list[str]:

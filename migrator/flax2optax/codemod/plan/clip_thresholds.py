@@ -24,7 +24,11 @@ from flax2optax.codemod.plan.occurrences import Occurrence
 
 
 def visible(
-    facts: OptimizerFacts, threshold: Threshold, makes: Sequence[Occurrence], level: Level, root: NodeId
+    facts: OptimizerFacts,
+    threshold: Threshold,
+    makes: Sequence[Occurrence],
+    level: Level,
+    root: NodeId,
 ) -> bool:
     """Whether every place that makes the optimizer can write the threshold and mean the same number."""
     symbol = threshold.symbol
@@ -52,7 +56,10 @@ def _sees_global(facts: OptimizerFacts, module: t.Module, name: str, use: Occurr
     if any(name in function.locals for function in _functions(use)):
         return False
     return not any(
-        binds(statement, name) for node in use.above if isinstance(node, t.Class) for statement in node.body
+        binds(statement, name)
+        for node in use.above
+        if isinstance(node, t.Class)
+        for statement in node.body
     )
 
 
@@ -102,7 +109,9 @@ def _private(facts: OptimizerFacts, scope: t.Function, level: Level, root: NodeI
     if inner is not scope or scope.owner is not None or scope.generator:
         return False
     frames = [frame for frame in facts.machine.frames if frame.function is scope]
-    given = [atom for frame in frames for value in frame.parameters.values() for atom in leaves(value)]
+    given = [
+        atom for frame in frames for value in frame.parameters.values() for atom in leaves(value)
+    ]
     optimizers = [a for a in given if isinstance(a, Optimizer) and facts.flows.find(a.site) == root]
     return not optimizers and not any(_has_function(frame.returned) for frame in frames)
 

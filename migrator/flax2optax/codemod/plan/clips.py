@@ -18,7 +18,7 @@ from flax2optax.codemod.infer.values import External
 from flax2optax.codemod.plan.clip_edits import Level, remove
 from flax2optax.codemod.plan.clip_kinds import TRANSFORMATION, Threshold, Unlike, judge
 from flax2optax.codemod.plan.clip_places import Place, binding, place_of
-from flax2optax.codemod.plan.clip_reading import Key
+from flax2optax.codemod.plan.clip_scope import Key
 from flax2optax.codemod.plan.clip_thresholds import visible
 from flax2optax.codemod.plan.edits import Edit, Finding, Hole, Pieces
 from flax2optax.codemod.plan.occurrences import Occurrence
@@ -39,7 +39,9 @@ class ClipFold:
     findings: tuple[Finding, ...] = ()
 
 
-def find_clips(facts: OptimizerFacts, uses: Mapping[str, list[Occurrence]]) -> dict[NodeId, ClipFold]:
+def find_clips(
+    facts: OptimizerFacts, uses: Mapping[str, list[Occurrence]]
+) -> dict[NodeId, ClipFold]:
     """The clips of each flow, by its root; a flow without any is left out."""
     by_flow: dict[NodeId, list[Occurrence]] = {}
     for found in uses.values():
@@ -117,7 +119,10 @@ def _movable(
     length = 0
     for level, *others in zip(*chains, strict=False):
         same = all(_identity(other) == _identity(level) for other in others)
-        if not same or not all(visible(facts, level_.clip.threshold, makes, level_, root) for level_ in (level, *others)):
+        if not same or not all(
+            visible(facts, level_.clip.threshold, makes, level_, root)
+            for level_ in (level, *others)
+        ):
             break
         length += 1
     return length
@@ -149,7 +154,9 @@ def _levels(facts: OptimizerFacts, use: Occurrence) -> Iterator[Level | _Left]:
         found = _level(facts, node, place)
         if found is not None:
             yield found
-        node, place = (found.operand, found.operand_place) if isinstance(found, Level) else (None, None)
+        node, place = (
+            (found.operand, found.operand_place) if isinstance(found, Level) else (None, None)
+        )
 
 
 def _level(facts: OptimizerFacts, node: t.Expression, place: Place) -> Level | _Left | None:
@@ -187,7 +194,11 @@ def _operands(
         found = binding(place, node.name) if isinstance(node, t.Name) else None
         if found is not None and found.statement is not None and found.place is not None:
             value = found.statement.value
-            if isinstance(value, t.Call) and len(value.args) == 1 and _takes_apart(facts, value.func):
+            if (
+                isinstance(value, t.Call)
+                and len(value.args) == 1
+                and _takes_apart(facts, value.func)
+            ):
                 yield from _operand(value.args[0].value, found.place)
 
 
@@ -210,7 +221,9 @@ def _front(facts: OptimizerFacts, level: Level, uses: Sequence[Occurrence]) -> P
     return (f"optax.{name}(", _threshold(facts, level.clip.threshold, uses), ")")
 
 
-def _threshold(facts: OptimizerFacts, threshold: Threshold, uses: Sequence[Occurrence]) -> str | Hole:
+def _threshold(
+    facts: OptimizerFacts, threshold: Threshold, uses: Sequence[Occurrence]
+) -> str | Hole:
     """The name, or the literal as it was written where all of the flow is in its file."""
     if threshold.symbol is not None:
         return threshold.symbol.name
@@ -223,10 +236,18 @@ def _threshold(facts: OptimizerFacts, threshold: Threshold, uses: Sequence[Occur
 
 def _note(level: Level) -> Finding:
     clip = level.clip
-    message = f"the clip of the gradients is now `optax.{TRANSFORMATION[clip.kind]}` in the optimizer"
+    message = (
+        f"the clip of the gradients is now `optax.{TRANSFORMATION[clip.kind]}` in the optimizer"
+    )
     if clip.epsilon:
         message += f"; its epsilon of {clip.epsilon:g} is gone, a difference of epsilon/norm where it clips"
-    helpers = [f"`{function.name}`" for function in clip.reading.helpers.values() if function.value is None]
+    helpers = [
+        f"`{function.name}`" for function in clip.reading.helpers.values() if function.value is None
+    ]
     named = isinstance(level.clipped.func, t.Name) and f"`{level.clipped.func.name}`" in helpers
-    help_ = f"{level.clipped.func.name} was left in place" if named and isinstance(level.clipped.func, t.Name) else ""
+    help_ = (
+        f"{level.clipped.func.name} was left in place"
+        if named and isinstance(level.clipped.func, t.Name)
+        else ""
+    )
     return Finding("FXO601", level.clipped.id, message, help_, note=True)

@@ -9,7 +9,14 @@ from typing import TypeGuard
 import libcst as cst
 
 from flax2optax.codemod.index.spans import Span, Spans
-from flax2optax.codemod.plan.edits import Edit, Hole, InsertBefore, Pieces, Replace, ReplaceStatement
+from flax2optax.codemod.plan.edits import (
+    Edit,
+    Hole,
+    InsertBefore,
+    Pieces,
+    Replace,
+    ReplaceStatement,
+)
 
 
 def splice(spans: Spans, edits: Sequence[Edit], newline: str) -> str:
@@ -138,7 +145,9 @@ class _Splicer:
 
     def fill(self, pieces: Pieces, indent: str) -> str:
         return "".join(
-            self.hole(piece) if isinstance(piece, Hole) else piece.replace("\n", self.newline + indent)
+            self.hole(piece)
+            if isinstance(piece, Hole)
+            else piece.replace("\n", self.newline + indent)
             for piece in pieces
         )
 

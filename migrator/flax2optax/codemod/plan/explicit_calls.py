@@ -1,0 +1,161 @@
+"""Functions an optimizer passes through in the explicit form: parameters, callers, and JAX's argument numbers."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from flax2optax.codemod.index import tree as t
+from flax2optax.codemod.index.tree import NodeId
+from flax2optax.codemod.index.walk import walk
+from flax2optax.codemod.infer.library import PARTIALS, WRAPPERS
+from flax2optax.codemod.infer.values import (
+    Atom,
+    Bound,
+    External,
+    FunctionRef,
+    Gradient,
+    Partial,
+    Transformed,
+)
+from flax2optax.codemod.plan.edits import Edit, Replace
+from flax2optax.codemod.plan.explicit_names import NotExplicit
+
+if TYPE_CHECKING:
+    from flax2optax.codemod.plan.explicit_form import Explicit
+
+KNOWN_WRAPPERS = WRAPPERS | PARTIALS
+NUMBERS = frozenset({"donate_argnums", "static_argnums"})
+AXES = frozenset({"in_axes", "out_axes", "in_specs", "out_specs", "in_shardings", "out_shardings"})
+
+
+def check_functions(self: Explicit) -> list[Edit]:
+    """Edits of parameters and argument numbers of every function that takes an optimizer of the flow."""
+    machine = self.draft.facts.machine
+    taking: dict[NodeId, set[str]] = {}
+    for frame in machine.frames:
+        for name, value in frame.parameters.items():
+            if frame.function is not None and self.holds_inside(value):
+                if not self.holds(value):
+                    raise NotExplicit(frame.function.id, f"`{name}` is a tuple with an optimizer in it")
+                taking.setdefault(frame.function.id, set()).add(name)
+    edits: list[Edit] = []
+    for function, names in taking.items():
+        edits.extend(_parameters(self, machine.functions[function], names))
+    edits.extend(_passed_on(self, taking))
+    return edits
+
+
+def _parameters(self: Explicit, function: t.Function, names: set[str]) -> list[Edit]:
+    machine = self.draft.facts.machine
+    if function.id in machine.imagined:
+        raise NotExplicit(function.id, f"`{function.name}` is also called from outside of the program")
+    if function.owner is not None or function.generator:
+        raise NotExplicit(function.id, f"`{function.name}` is a method or a generator")
+    if function.module is not self.module:
+        raise NotExplicit(function.id, "it crosses modules")
+    edits: list[Edit] = []
+    for parameter in function.parameters:
+        if parameter.name in names:
+            if parameter.default is not None or parameter.kind in ("star", "double_star"):
+                raise NotExplicit(parameter.id, f"`{parameter.name}` has a default or is variadic")
+            halves = self.namer.halves(function, parameter.name)
+            edits.append(Replace(parameter.id, (f"{halves.params}, {halves.state}",)))
+    return edits
+
+
+def _passed_on(self: Explicit, taking: dict[NodeId, set[str]]) -> list[Edit]:
+    """Places where such a function is wrapped, bound or handed to somebody."""
+    edits: list[Edit] = []
+    seen: set[NodeId] = set()
+    for node, above in walk(self.module.body):
+        if not isinstance(node, t.Expression):
+            continue
+        for atom in self.draft.facts.value(node.id):
+            function = _inner(atom)
+            if function is None or function not in taking:
+                continue
+            if isinstance(atom, Gradient | Bound) or _has_positional(atom):
+                raise NotExplicit(node.id, "argument numbers of a gradient or partial would shift")
+            if isinstance(atom, Transformed) and atom.site not in seen:
+                seen.add(atom.site)
+                edits.extend(_numbers(self, atom.site, function, taking[function]))
+            _check_place(self, node, above)
+    for decorated in self.module.functions:
+        if decorated.id in taking:
+            for decorator in decorated.decorators:
+                if decorator.id not in seen:
+                    seen.add(decorator.id)
+                    edits.extend(_numbers_of(self, decorator, decorated.id, taking[decorated.id]))
+    return edits
+
+
+def _inner(atom: Atom) -> NodeId | None:
+    while isinstance(atom, Transformed | Partial | Gradient):
+        atom = atom.function
+    if isinstance(atom, Bound):
+        return atom.function.function
+    return atom.function if isinstance(atom, FunctionRef) else None
+
+
+def _has_positional(atom: Atom) -> bool:
+    while isinstance(atom, Transformed | Partial):
+        if isinstance(atom, Partial) and atom.args:
+            return True
+        atom = atom.function
+    return False
+
+
+def _check_place(self: Explicit, node: t.Expression, above: tuple[object, ...]) -> None:
+    """The function may be called, named, or given to a transformation; nothing else."""
+    over = above[-1] if above else None
+    if isinstance(over, t.Argument):
+        call = above[-2]
+        callee = self.draft.facts.value(call.func.id) if isinstance(call, t.Call) else frozenset()
+        for atom in callee:
+            while isinstance(atom, Partial):
+                atom = atom.function
+            if not (isinstance(atom, External) and atom.name in KNOWN_WRAPPERS):
+                raise NotExplicit(node.id, "a function that takes it is handed to another")
+    elif isinstance(over, t.Call):
+        if any(argument.star for argument in over.args):
+            raise NotExplicit(node.id, "a call that takes it has computed arguments")
+    elif not isinstance(over, t.Assign | t.Function | t.Evaluate):
+        raise NotExplicit(node.id, "a function that takes it is kept somewhere")
+
+
+def _numbers(self: Explicit, site: NodeId, function: NodeId, names: set[str]) -> list[Edit]:
+    for node, _ in walk(self.module.body):
+        if isinstance(node, t.Expression) and node.id == site:
+            return _numbers_of(self, node, function, names)
+    return []
+
+
+def _numbers_of(self: Explicit, node: t.Expression, function: NodeId, names: set[str]) -> list[Edit]:
+    if not isinstance(node, t.Call):
+        return []
+    order = [p.name for p in self.draft.facts.machine.functions[function].parameters]
+    taken = sorted(order.index(name) for name in names)
+    edits: list[Edit] = []
+    for argument in node.args:
+        if argument.keyword in AXES:
+            raise NotExplicit(argument.id, f"`{argument.keyword}` is given")
+        if argument.keyword in NUMBERS:
+            edits.append(Replace(argument.value.id, (_shifted(argument.value, taken),)))
+        elif argument.star or argument.keyword == "argnums":
+            raise NotExplicit(argument.id, "its argument numbers are computed")
+    return edits
+
+
+def _shifted(value: t.Expression, taken: list[int]) -> str:
+    """Argument numbers after each one of `taken` became two."""
+    elements = value.elements if isinstance(value, t.Sequence) else (value,)
+    numbers: list[int] = []
+    for element in elements:
+        if not isinstance(element, t.Constant) or not isinstance(element.value, int):
+            raise NotExplicit(value.id, "its argument numbers are computed")
+        number = element.value
+        moved = number + sum(1 for index in taken if index < number)
+        numbers.extend((moved, moved + 1) if number in taken else (moved,))
+    if len(numbers) == 1:
+        return str(numbers[0]) if not isinstance(value, t.Sequence) else f"({numbers[0]},)"
+    return "(" + ", ".join(map(str, numbers)) + ")"

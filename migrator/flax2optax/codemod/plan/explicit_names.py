@@ -1,0 +1,136 @@
+"""Names of the explicit form: which scope a name belongs to, and what an optimizer's two halves are called there."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass, field
+
+from flax2optax.codemod.index import tree as t
+from flax2optax.codemod.index.tree import NodeId
+from flax2optax.codemod.index.walk import Node, walk
+
+Scope = t.Function | t.Module
+_OPTIMIZER_WORD = re.compile(r"optimizer|optimiser|optim|opt", re.IGNORECASE)
+
+
+class NotExplicit(Exception):
+    """Why a flow cannot take the explicit form; `node` is where."""
+
+    def __init__(self, node: NodeId, reason: str) -> None:
+        super().__init__(reason)
+        self.node, self.reason = node, reason
+
+
+def functions_above(above: Sequence[Node]) -> list[t.Function]:
+    """The functions around a node, innermost first; a decorator or default is outside of its function."""
+    found = []
+    for index, node in enumerate(above):
+        if isinstance(node, t.Function):
+            inner = above[index + 1] if index + 1 < len(above) else None
+            if inner is None or not (inner in node.decorators or isinstance(inner, t.Parameter)):
+                found.append(node)
+    return found[::-1]
+
+
+def scope_of(name: str, above: Sequence[Node], module: t.Module) -> Scope:
+    """The function (or module) whose variable `name` is, as seen from a node."""
+    for function in functions_above(above):
+        if name in function.locals:
+            return function
+    return module
+
+
+@dataclass(frozen=True, slots=True)
+class Halves:
+    """What the params and the optimizer state of one variable are called."""
+
+    params: str
+    state: str
+
+
+@dataclass
+class Namer:
+    """Chooses names for one module; `uses` are the optimizer-valued names with the nodes above them."""
+
+    module: t.Module
+    uses: list[tuple[t.Name, tuple[Node, ...]]]
+    creates: dict[tuple[NodeId, str], t.Name] = field(default_factory=dict)  # variable -> `params` given to create
+    _chosen: dict[tuple[NodeId, str], Halves] = field(default_factory=dict)
+    _names: list[tuple[str, NodeId, Scope, tuple[Node, ...]]] | None = None
+
+    def halves(self, scope: Scope, name: str) -> Halves:
+        """The two names that stand for the optimizer `name` of `scope`."""
+        key = (_id(scope), name)
+        if key not in self._chosen:
+            self._chosen[key] = self._choose(scope, name)
+        return self._chosen[key]
+
+    def _choose(self, scope: Scope, name: str) -> Halves:
+        word = _OPTIMIZER_WORD.sub("", name).strip("_")
+        start = re.sub("__+", "_", word) + "_" if word else ""
+        for prefix in dict.fromkeys((start, name + "_")):
+            halves = Halves(f"{prefix}params", f"{prefix}opt_state" if prefix == start else f"{prefix}state")
+            if self._free(scope, name, halves.params) and self._free(scope, name, halves.state):
+                return halves
+        raise NotExplicit(_id(scope), f"no free names for the params and state of `{name}`")
+
+    def _free(self, scope: Scope, name: str, wanted: str) -> bool:
+        taken = any(
+            other != name and wanted in (h.params, h.state)
+            for (id_, other), h in self._chosen.items()
+            if id_ == _id(scope)
+        )
+        return not taken and not any(self._clashes(scope, name, wanted)) and not self._hidden(scope, name, wanted)
+
+    def _clashes(self, scope: Scope, name: str, wanted: str) -> Iterable[bool]:
+        """Uses of `wanted` that would mean something else, once `scope` binds it."""
+        given = self.creates.get((_id(scope), name))
+        reuse = given is not None and given.name == wanted
+        for found, id_, owner, above in self._every_name():
+            if found != wanted or not (owner is scope or _passes_through(owner, scope, above)):
+                continue
+            if owner is scope and reuse and given is not None and id_ <= given.id:
+                continue
+            yield True
+        if isinstance(scope, t.Function) and wanted in scope.locals and not reuse:
+            yield True
+
+    def _hidden(self, scope: Scope, name: str, wanted: str) -> bool:
+        """Whether a function inside binds `wanted` itself and reads the optimizer from outside."""
+        for node, above in self.uses:
+            if node.name == name and scope_of(name, above, self.module) is scope:
+                inner = [f for f in functions_above(above) if f is not scope]
+                if isinstance(scope, t.Function):
+                    inner = inner[: inner.index(scope)] if scope in inner else [f for f in inner if f is not scope]
+                    inner = [f for f in inner if _inside(f, scope)]
+                if any(wanted in f.locals for f in inner):
+                    return True
+        return False
+
+    def _every_name(self) -> list[tuple[str, NodeId, Scope, tuple[Node, ...]]]:
+        if self._names is None:
+            self._names = [
+                (node.name, node.id, scope_of(node.name, above, self.module), above)
+                for node, above in walk(self.module.body)
+                if isinstance(node, t.Name)
+            ]
+        return self._names
+
+
+def _inside(function: t.Function, scope: t.Function) -> bool:
+    parent = function.parent
+    while parent is not None and parent is not scope:
+        parent = parent.parent
+    return parent is scope
+
+
+def _passes_through(owner: Scope, scope: Scope, above: tuple[Node, ...]) -> bool:
+    """Whether a name that belongs further out is read below `scope`, which would now catch it."""
+    return isinstance(scope, t.Function) and scope in functions_above(above) and not (
+        isinstance(owner, t.Function) and (owner is scope or _inside(owner, scope))
+    )
+
+
+def _id(scope: Scope) -> NodeId:
+    return scope.id if isinstance(scope, t.Function) else scope.base
