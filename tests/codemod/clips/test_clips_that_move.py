@@ -41,7 +41,9 @@ norm = jnp.sqrt(sum([jnp.vdot(p, p) for p in flat]))
 grads = {TREE}.tree_map(lambda g: g * jnp.minimum(1.0, C / norm), grads)
 """,
     "sum of squares": scaled_by(SUM),
-    "product with itself": scaled_by(f"jnp.sqrt(sum(jnp.sum(g * g) for g in {TREE}.tree_leaves(grads)))"),
+    "product with itself": scaled_by(
+        f"jnp.sqrt(sum(jnp.sum(g * g) for g in {TREE}.tree_leaves(grads)))"
+    ),
     "the larger of norm and limit": scaled_by(SUM, "C / jnp.maximum(norm, C)"),
     "clip of the factor": scaled_by(SUM, "jnp.clip(C / norm, 0., 1.)"),
     "where of the factor": scaled_by(SUM, "jnp.where(norm < C, 1., C / norm)"),
@@ -49,7 +51,9 @@ grads = {TREE}.tree_map(lambda g: g * jnp.minimum(1.0, C / norm), grads)
 divisor = jnp.maximum(1, {SUM} / C)
 grads = {TREE}.tree_map(lambda g: g / divisor, grads)
 """,
-    "norm of norms": scaled_by(f"jnp.linalg.norm(jnp.array([jnp.linalg.norm(g) for g in {TREE}.tree_leaves(grads)]))"),
+    "norm of norms": scaled_by(
+        f"jnp.linalg.norm(jnp.array([jnp.linalg.norm(g) for g in {TREE}.tree_leaves(grads)]))"
+    ),
     "norm of raveled leaves": scaled_by(
         f"jnp.linalg.norm(jnp.concatenate([g.ravel() for g in {TREE}.tree_leaves(grads)]))"
     ),
@@ -147,7 +151,9 @@ def test_a_clip_inside_the_call(tmp_path, trained):
 
 def test_a_clip_of_another_name(tmp_path, trained):
     last = "return optimizer.apply_gradient(clipped), norm"
-    step = f"norm = {SUM}\nclipped = {TREE}.tree_map(lambda g: g * jnp.minimum(1., C / norm), grads)"
+    step = (
+        f"norm = {SUM}\nclipped = {TREE}.tree_map(lambda g: g * jnp.minimum(1., C / norm), grads)"
+    )
     check(program(step, last=last), NORM, tmp_path, trained, kept=[f"  norm = {SUM}"])
 
 
@@ -180,11 +186,11 @@ def test_by_norm_then_by_value(tmp_path, trained):
 
 
 def test_only_the_last_of_two_where_the_first_is_needed(tmp_path, trained):
-    step = (
-        f"grads = {TREE}.tree_map(lambda g: jnp.clip(g, -0.2, 0.2), grads)\n"
-        + scaled_by(SUM)
-    )
-    kept = [f"  grads = {TREE}.tree_map(lambda g: jnp.clip(g, -0.2, 0.2), grads)", f"  norm = {SUM}"]
+    step = f"grads = {TREE}.tree_map(lambda g: jnp.clip(g, -0.2, 0.2), grads)\n" + scaled_by(SUM)
+    kept = [
+        f"  grads = {TREE}.tree_map(lambda g: jnp.clip(g, -0.2, 0.2), grads)",
+        f"  norm = {SUM}",
+    ]
     last = "return optimizer.apply_gradient(grads), norm"
     check(program(step, last=last), NORM, tmp_path, trained, kept)
 
