@@ -229,3 +229,17 @@ grads = {TREE}.tree_map(
     assert [line.strip() for line in step_lines(after)] == [
         "# Above.", "# Beside.", "# Between.", "# Inside.", "# Behind.",
     ]  # fmt: skip
+
+
+@pytest.mark.parametrize("step", [SHAPES["sum of squares"], "grads = clip_gradients(grads, 0.3)"])
+def test_the_explicit_form(step, tmp_path, trained):
+    head = HELPER + "\noptimizer_def = optim.Momentum(0.1, 0.9)\n"
+    before = program(step, head).replace("optim.Momentum(0.1, 0.9).create", "optimizer_def.create")
+    after, said = migrated(before, tmp_path, "explicit")
+    limit = "0.3" if "0.3" in step else "C"
+    front = f"optax.chain(optax.clip_by_global_norm({limit}), "
+    assert f"{front}optax.sgd(0.1, momentum=0.9))" in after
+    assert "TrainState" not in after
+    assert [code for code, _ in said] == ["FXO601"]
+    verdict = trained(before, after)
+    assert verdict.equal, verdict
