@@ -29,7 +29,7 @@ p{margin:8px 0;overflow-wrap:anywhere}
 table{border-collapse:collapse;width:100%;font-size:.9rem}
 th,td{padding:6px 10px;text-align:left;border-bottom:1px solid var(--line);white-space:nowrap}
 tr:last-child>*{border-bottom:0}thead th{background:var(--panel);color:var(--soft);font-weight:600}
-.heat td{text-align:center;padding:4px 6px;min-width:34px;font:.75rem ui-monospace,monospace}
+.heat th+th,.heat td{text-align:center}.heat td{padding:4px 6px;min-width:34px;font:.75rem ui-monospace,monospace}
 .heat tbody th{position:sticky;left:0;background:var(--back);font:.8rem ui-monospace,monospace;max-width:42vw;
 overflow:hidden;text-overflow:ellipsis}
 svg{display:block;width:100%;height:auto;background:var(--panel);border:1px solid var(--line);border-radius:6px}
@@ -42,6 +42,7 @@ polyline.after{stroke-dasharray:6 4}.limit{stroke:var(--bad);stroke-dasharray:3 
 .key .o{color:var(--old)}.key .n{color:var(--new)}.key .l{color:var(--bad)}
 pre{background:var(--panel);border:1px solid var(--line);border-radius:6px;padding:12px;overflow-x:auto}
 dl{display:grid;grid-template-columns:max-content 1fr;gap:4px 16px}dt{color:var(--soft)}dd{margin:0;overflow-wrap:anywhere}
+@media(max-width:600px){dl{grid-template-columns:1fr}dd{margin-bottom:8px}svg text{font-size:18px}}
 """
 
 
@@ -124,7 +125,7 @@ def _cell(ratio: float) -> str:
         return "<td>·</td>"
     strength = 1.0 if math.isinf(ratio) else min(1.0, 0.25 + math.log10(ratio / LIMIT + 1) / 8)
     mark = "bad" if ratio > LIMIT else "good"
-    share = round(100 * (strength if ratio > LIMIT else 0.1 + 0.5 * ratio / LIMIT))
+    share = round(100 * (0.6 * strength if ratio > LIMIT else 0.1 + 0.4 * ratio / LIMIT))
     text = "∞" if math.isinf(ratio) else f"{ratio:.0e}" if ratio >= 100 else f"{ratio:.1f}"
     return (
         f'<td style="background:color-mix(in srgb,var(--{mark}) {share}%,transparent)">{text}</td>'

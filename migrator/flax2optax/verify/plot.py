@@ -7,10 +7,10 @@ from typing import Final
 
 WIDTH: Final = 640
 HEIGHT: Final = 240
-LEFT: Final = 58
+LEFT: Final = 66
 RIGHT: Final = 12
 TOP: Final = 12
-BOTTOM: Final = 30
+BOTTOM: Final = 34
 LEAST: Final = 1e-18
 """Zero has no place on a log scale; it is drawn at the bottom."""
 

@@ -1,6 +1,7 @@
 """The calibrated criterion: how far may two equal programs part, judged by how far a rounding error parts one of them.
 
-noise = the largest deviation of control runs, which start one or two units in the last place off, per leaf and step.
+noise = the largest distance of any two of the run before and its controls, per leaf and step.
+Controls are runs that start one or two units in the last place off.
 scale = the largest (noise + one unit in the last place of the leaf) up to that step:
 a sum that happens to cancel keeps the rounding errors of its terms, and three controls may agree by chance.
 ratio = the largest |after - before| / scale.
@@ -10,7 +11,7 @@ In float64 correct migrations stay near 1 and the smallest mistakes begin at a m
 import math
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from itertools import groupby
+from itertools import combinations, groupby
 from typing import Any, Final
 
 import jax
@@ -114,7 +115,7 @@ def _judge_leaf(
         return _different(step, path, "NaN or infinity in one of the two only")
     finite = np.isfinite(np.stack([old, new, *controls])).all(axis=0)
     difference = _largest(old, new, finite)
-    noise = max((_largest(old, one, finite) for one in controls), default=0.0)
+    noise = _range([old, *controls], finite)
     unit = float(eps * np.max(np.abs(old[finite]), initial=0.0))
     scale = scales[path] = max(noise + unit, scales.get(path, 0.0))
     ratio = 0.0 if difference == 0 else _ratio(difference, scale)
@@ -145,6 +146,12 @@ def _largest(left: Array, right: Array, where: Array) -> float:
     with np.errstate(invalid="ignore"):
         gap = np.where(left == right, 0.0, np.abs(left - right))
     return float(np.max(gap[where], initial=0.0))
+
+
+def _range(runs: Sequence[Array], where: Array) -> float:
+    """The largest distance of any two runs."""
+    pairs = combinations(runs, 2)
+    return max((_largest(one, other, where) for one, other in pairs), default=0.0)
 
 
 def _ratio(difference: float, scale: float) -> float:
