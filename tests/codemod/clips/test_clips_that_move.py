@@ -243,3 +243,28 @@ def test_the_explicit_form(step, tmp_path, trained):
     assert [code for code, _ in said] == ["FXO601"]
     verdict = trained(before, after)
     assert verdict.equal, verdict
+
+
+WITH_NORM = (
+    HELPER
+    + f"""
+
+def clip_and_norm(grads):
+  norm = global_norm(grads)
+  return {TREE}.tree_map(lambda g: g * jnp.minimum(1., C / norm), grads), norm
+"""
+)
+
+
+def test_a_helper_that_returns_the_norm_too(tmp_path, trained):
+    last = "return optimizer.apply_gradient(grads), norm"
+    before = program("grads, norm = clip_and_norm(grads)", WITH_NORM, last)
+    check(before, NORM, tmp_path, trained, kept=["  _, norm = clip_and_norm(grads)"])
+
+
+def test_the_norm_of_values_that_were_clipped_first(tmp_path, trained):
+    value = f"grads = {TREE}.tree_map(lambda g: jnp.clip(g, -0.2, 0.2), grads)"
+    last = "return optimizer.apply_gradient(grads), norm"
+    before = program(f"{value}\ngrads, norm = clip_and_norm(grads)", WITH_NORM, last)
+    kept = [f"  {value}", "  _, norm = clip_and_norm(grads)"]
+    check(before, NORM, tmp_path, trained, kept)

@@ -25,6 +25,7 @@ class Level:
     operand: t.Expression
     operand_place: Place
     clip: Clip
+    item: int | None = None  # where the statement unpacks a tuple: which of its targets
 
 
 def remove(levels: Sequence[Level], module: t.Module) -> tuple[Edit, ...] | None:
@@ -38,6 +39,7 @@ class _Removal:
         self.first, self.last = levels[0], levels[-1]
         self.scope: Scope = self.first.place.scope
         self.deleted: dict[NodeId, t.Assign] = {}
+        self.unpacked: dict[NodeId, t.Name] = {}  # statements that stay for their other targets
         self.gone: set[NodeId] = set()  # nodes that the step no longer evaluates
 
     def edits(self) -> tuple[Edit, ...] | None:
@@ -53,6 +55,7 @@ class _Removal:
             return None
         return (
             *passed,
+            *(Replace(name.id, ("_",)) for name in self.unpacked.values()),
             *(ReplaceStatement(s.id, s.line, ()) for s in self.deleted.values()),
         )
 
@@ -69,7 +72,11 @@ class _Removal:
         operand = self.last.operand
         if isinstance(operand, t.Name):
             self._delete(statements)
+            if not self._unpack(statements):
+                return None
             return self._named(operand, statements)
+        if any(level.item is not None for level in self.levels):
+            return None
         if not any(n is operand for n, _ in walk((self.last.clipped,))):
             return None
         if not statements:
@@ -87,14 +94,27 @@ class _Removal:
 
     def _delete(self, levels: Sequence[Level]) -> None:
         self.deleted.update(
-            (level.statement.id, level.statement) for level in levels if level.statement
+            (level.statement.id, level.statement)
+            for level in levels
+            if level.statement and level.item is None
         )
+
+    def _unpack(self, levels: Sequence[Level]) -> bool:
+        """`grads, norm = clip(grads)` becomes `_, norm = …`; a clip before that one has to stay for the norm."""
+        for level in levels:
+            if level.statement is not None and level.item is not None:
+                if level is not self.last or any(reads(self.scope, "_")):
+                    return False
+                target = target_names(level.statement.targets[0])[level.item]
+                self.unpacked[level.statement.id] = target
+        return True
 
     def _named(self, operand: t.Name, statements: Sequence[Level]) -> tuple[Edit, ...] | None:
         """The operand's own name, if it still means the same where the clipped gradients were read."""
         if any(level.statement is None for level in self.levels):
             self.gone.update(_ids(self.first.node))
-        here = binding(self.first.place, operand.name, frozenset(self.deleted))
+        without = frozenset(self.deleted) | frozenset(self.unpacked)
+        here = binding(self.first.place, operand.name, without)
         there = binding(self.last.operand_place, operand.name)
         if here is None or there is None or here.key != there.key:
             return None
@@ -117,9 +137,15 @@ class _Removal:
             read.id not in self.gone
             and read.id not in consumers
             and self._may_see(read, place, statement)
-            for target in target_names(statement.targets[0])
+            for target in self._taken(statement)
             for read, place in reads(self.scope, target.name)
         )
+
+    def _taken(self, statement: t.Assign) -> list[t.Name]:
+        """The names that a statement will no longer bind."""
+        if statement.id in self.unpacked:
+            return [self.unpacked[statement.id]]
+        return target_names(statement.targets[0])
 
     def _may_see(self, read: t.Name, place: Place | None, statement: t.Assign) -> bool:
         if place is None:
@@ -148,6 +174,8 @@ class _Removal:
             again = False
             for id_, (statement, place) in found.items():
                 if id_ not in self.deleted and self._alone(place) and not self._needed(statement):
+                    if id_ in self.unpacked:
+                        continue
                     if not target_names(statement.targets[0]) or self._keeps_operand(statement):
                         continue
                     self.deleted[id_] = statement

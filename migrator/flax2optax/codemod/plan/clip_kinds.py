@@ -65,23 +65,30 @@ Reference = Callable[[Tree, float], Tree]
 
 
 def judge(
-    facts: OptimizerFacts, node: t.Expression, place: Place, cut: Key
+    facts: OptimizerFacts, node: t.Expression, place: Place, cut: Key, item: int | None = None
 ) -> Clip | Unlike | None:
-    """Run `node` with the gradients in the place of `cut`; None where it is not understood or is something else."""
+    """Run `node` (or one item of the tuple it makes) with the gradients in the place of `cut`; None where it is not understood or is something else."""
     try:
-        return _Judge(facts, node, place, cut).verdict()
+        return _Judge(facts, node, place, cut, item).verdict()
     except (NotUnderstood, RecursionError):
         return None
 
 
 class _Judge:
-    def __init__(self, facts: OptimizerFacts, node: t.Expression, place: Place, cut: Key) -> None:
+    def __init__(
+        self, facts: OptimizerFacts, node: t.Expression, place: Place, cut: Key, item: int | None
+    ) -> None:
         self.facts, self.node, self.place, self.cut = facts, node, place, cut
+        self.item = item
         self.reading = Reading(facts, {cut: SHAPES[0]})
         self.apply(self.reading)
 
     def apply(self, reading: Reading) -> Tree:
         value = reading.eval(self.node, Env({}, self.place, self.place.scope))
+        if self.item is not None:
+            value = (
+                value[self.item] if isinstance(value, tuple) and self.item < len(value) else None
+            )
         if not isinstance(value, Tree):
             raise NotUnderstood
         return value

@@ -17,12 +17,12 @@ from flax2optax.codemod.infer import OptimizerFacts
 from flax2optax.codemod.infer.values import External
 from flax2optax.codemod.plan.clip_edits import Level, remove
 from flax2optax.codemod.plan.clip_kinds import TRANSFORMATION, Threshold, Unlike, judge
-from flax2optax.codemod.plan.clip_places import Place, binding, place_of
+from flax2optax.codemod.plan.clip_places import Place, binding, place_of, target_names
 from flax2optax.codemod.plan.clip_scope import Key
 from flax2optax.codemod.plan.clip_thresholds import visible
 from flax2optax.codemod.plan.edits import Edit, Finding, Hole, Pieces
 from flax2optax.codemod.plan.occurrences import Occurrence
-from flax2optax.codemod.plan.steps import take_apart
+from flax2optax.codemod.plan.overrides import take_apart
 
 MAKING = frozenset({"construct", "create", "create_value"})
 HARMLESS_METHODS = frozenset({
@@ -160,25 +160,33 @@ def _levels(facts: OptimizerFacts, use: Occurrence) -> Iterator[Level | _Left]:
 
 
 def _level(facts: OptimizerFacts, node: t.Expression, place: Place) -> Level | _Left | None:
-    statement, clipped, home = None, node, place
+    statement, clipped, home, item = None, node, place, None
     if isinstance(node, t.Name):
         found = binding(place, node.name)
         if found is None or found.statement is None or found.place is None:
             return None
         statement, home = found.statement, found.place
         clipped = statement.value
-        if not isinstance(statement.targets[0], t.Name):
-            return None
+        item = _item(statement.targets[0], node.name)
     if not isinstance(clipped, t.Call):
         return None
     left: _Left | None = None
     for operand, operand_place, key in _operands(facts, clipped, home):
-        verdict = judge(facts, clipped, home, key)
+        verdict = judge(facts, clipped, home, key, item)
         if isinstance(verdict, Unlike):
             left = _Left(clipped, verdict.reason)
         elif verdict is not None:
-            return Level(node, place, statement, home, clipped, operand, operand_place, verdict)
+            return Level(
+                node, place, statement, home, clipped, operand, operand_place, verdict, item
+            )
     return left
+
+
+def _item(target: t.Expression, name: str) -> int | None:
+    """Which of the targets that unpack a tuple a name is."""
+    if isinstance(target, t.Name):
+        return None
+    return [n.name for n in target_names(target)].index(name)
 
 
 def _operands(
