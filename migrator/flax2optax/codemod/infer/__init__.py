@@ -16,10 +16,11 @@ from flax2optax.codemod.infer.flows import Union, flows
 from flax2optax.codemod.infer.interpret import run_frame
 from flax2optax.codemod.infer.library import call_free
 from flax2optax.codemod.infer.machine import Machine
+from flax2optax.codemod.infer.neighbours import importers, touched
 from flax2optax.codemod.infer.objects import declared_fields, family, subclasses
 from flax2optax.codemod.infer.values import FunctionRef, Instance, Optimizer, Value, one
 
-MAX_BELIEFS = 3
+MAX_PASSES = 6
 OPTIMIZER_NAME = re.compile(r"(^|_)opt(im|imizer|imiser)?s?\d*($|_)", re.IGNORECASE)
 
 
@@ -39,14 +40,16 @@ class OptimizerFacts:
 def infer(program: Program, paths: tuple[str, ...]) -> OptimizerFacts:
     """Analyse the files `paths` and everything they import."""
     believed: dict[tuple[NodeId, str], Value] = {}
-    m = _pass(program, paths, believed, frozenset())
-    for _ in range(MAX_BELIEFS):
+    really: frozenset[NodeId] = frozenset()
+    for _ in range(MAX_PASSES):
+        m = _pass(program, paths, believed, really)
         # What was called for real in one pass need not be imagined in the next.
         grown = _believe(m, believed)
-        really = frozenset(m.really_called)
-        if not grown and not really & m.imagined:
+        called = frozenset(m.really_called)
+        found = tuple(importers(program, touched(m)))
+        if not grown and not found and not called & m.imagined:
             break
-        m = _pass(program, paths, believed, really)
+        paths, really = (*paths, *found), called
     return OptimizerFacts(program, m, flows(m))
 
 
