@@ -26,8 +26,8 @@ class Places:
     def spans(self, path: str) -> Spans:
         """Return the spans of a file."""
         if path not in self._spans:
-            source, module = self.files[path], self.program.modules[path]
-            self._spans[path] = Spans(source.text, source.display, module.base)
+            source = self.files[path]
+            self._spans[path] = Spans(source.text, source.display, self.program.parsed(path))
         return self._spans[path]
 
     def location(self, node: NodeId) -> Location:

@@ -12,6 +12,7 @@ from flax2optax.codemod.index.lower import lower
 from flax2optax.codemod.index.tree import Import, Module
 
 STRIDE = 10_000_000  # ids of one module
+KEPT = 64  # trees that are kept, for the files that turn out to be reported or changed
 
 
 class ParseFailure(Exception):
@@ -32,6 +33,15 @@ def parse(text: str, path: str) -> cst.Module:
         raise ParseFailure(path, 1, 1, str(error) or type(error).__name__) from error
 
 
+@dataclass(frozen=True, slots=True)
+class Parsed:
+    """One file as LibCST has it and as plain data; `nodes` are numbered from the base of `module`."""
+
+    tree: cst.Module
+    module: Module
+    nodes: list[cst.CSTNode]
+
+
 @dataclass
 class Program:
     """Files by path (normal, '/'-separated); `read` gives a file's text, `candidates` are the ones to migrate."""
@@ -43,6 +53,7 @@ class Program:
     modules: dict[str, Module] = field(default_factory=dict)
     by_number: dict[int, Module] = field(default_factory=dict)
     failures: dict[str, ParseFailure] = field(default_factory=dict)
+    _parsed: dict[str, Parsed] = field(default_factory=dict)
 
     def module(self, path: str) -> Module:
         """The tree of a file; an empty one where it cannot be read or parsed (see `failures`)."""
@@ -51,12 +62,26 @@ class Program:
             text = self.read(path)
             module = Module(path, base)
             try:
-                module = lower(parse(text or "", path), path, base)[0]
+                module = self._parse(text or "", path, base).module
             except ParseFailure as failure:
                 self.failures[path] = failure
             self.modules[path] = module
             self.by_number[base // STRIDE] = module
         return self.modules[path]
+
+    def parsed(self, path: str) -> Parsed:
+        """Return a loaded file with its LibCST tree, which costs a parse if it was not kept."""
+        if path not in self._parsed:
+            return self._parse(self.read(path) or "", path, self.modules[path].base)
+        return self._parsed[path]
+
+    def _parse(self, text: str, path: str, base: int) -> Parsed:
+        tree = parse(text, path)
+        parsed = Parsed(tree, *lower(tree, path, base))
+        self._parsed[path] = parsed
+        if len(self._parsed) > KEPT:
+            del self._parsed[next(iter(self._parsed))]
+        return parsed
 
     def owner(self, node: int) -> Module:
         """The module a node belongs to."""
@@ -82,7 +107,11 @@ class Program:
                 found = self.find(place, dotted)
                 if found is not None and found != path:
                     return found
-            if folder == self.root or not folder.startswith(self.root) or os.path.dirname(folder) == folder:
+            if (
+                folder == self.root
+                or not folder.startswith(self.root)
+                or os.path.dirname(folder) == folder
+            ):
                 return None
             folder = os.path.dirname(folder)
 
@@ -122,7 +151,9 @@ class Program:
         return {f for f in found if f is not None}
 
 
-NEVER_OURS = frozenset({"flax", "jax", "optax", "numpy", "functools", "typing", "dataclasses", "collections"})
+NEVER_OURS = frozenset(
+    {"flax", "jax", "optax", "numpy", "functools", "typing", "dataclasses", "collections"}
+)
 
 
 def _folders(paths: Iterable[str]) -> Iterable[str]:

@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
+from typing import cast
 
 import libcst as cst
-from libcst.metadata import ByteSpanPositionProvider, MetadataWrapper
+from libcst.metadata import ByteSpanPositionProvider, CodeSpan
 
 from flax2optax.codemod.diagnostic import Location
-from flax2optax.codemod.index.lower import lower
+from flax2optax.codemod.index.program import Parsed
 
 
 @dataclass(frozen=True, slots=True)
@@ -22,15 +24,12 @@ class Span:
 class Spans:
     """Byte spans of one file's nodes. Parentheses around an expression are outside its span."""
 
-    def __init__(self, text: str, path: str, base: int) -> None:
+    def __init__(self, text: str, path: str, parsed: Parsed) -> None:
         self.data = text.encode()
         self.path = path
-        self.base = base
-        tree = cst.parse_module(text)
-        wrapper = MetadataWrapper(tree, unsafe_skip_copy=True)
-        positions = wrapper.resolve(ByteSpanPositionProvider)
-        self.module, self._nodes = lower(tree, path, base)
-        self._positions = positions
+        self.module, self._nodes = parsed.module, parsed.nodes
+        self.base = parsed.module.base
+        self._positions = _positions(parsed.tree)
 
     def node(self, id_: int) -> cst.CSTNode:
         """The LibCST node with this number."""
@@ -61,3 +60,10 @@ class Spans:
         line = self.data.count(b"\n", 0, offset) + 1
         start = self.data.rfind(b"\n", 0, offset) + 1
         return line, len(self.data[start:offset].decode()) + 1
+
+
+def _positions(tree: cst.Module) -> Mapping[cst.CSTNode, CodeSpan]:
+    """What `MetadataWrapper.resolve` would give, without the pass over the tree in which it calls no visitor."""
+    provider = ByteSpanPositionProvider()
+    provider._gen_impl(tree)
+    return cast(Mapping[cst.CSTNode, CodeSpan], provider._computed)

@@ -45,7 +45,7 @@ def rewrite_file(spans: Spans, wanted: FileEdits) -> str:
     original = spans.data.decode()
     newline = "\r\n" if "\r\n" in original else "\n"
     text = splice(spans, with_comments(spans, wanted.edits), newline)
-    return settle_imports(text, original, wanted.imports, wanted.supports, newline, _GONE)
+    return settle_imports(text, original, wanted.imports, list(wanted.supports), newline, _GONE)
 
 
 def _file_edits(path: str, flows: Sequence[FlowPlan], places: Places) -> FileEdits:

@@ -52,12 +52,16 @@ def _comments(data: bytes) -> Iterator[tuple[int, str]]:
     """Every comment with the byte at which it begins."""
     text = data.decode()
     starts = [0]
-    for line in text.split("\n"):
+    lines = text.split("\n")
+    for line in lines:
         starts.append(starts[-1] + len(line.encode()) + 1)
     for token in tokenize.generate_tokens(io.StringIO(text).readline):
         if token.type == tokenize.COMMENT:
-            line, column = token.start
-            yield starts[line - 1] + len(token.line[:column].encode()), token.string.rstrip()
+            number, column = token.start
+            yield (
+                starts[number - 1] + len(lines[number - 1][:column].encode()),
+                token.string.rstrip(),
+            )
 
 
 class _Lines:

@@ -24,7 +24,11 @@ def suspects(
     found = {
         path: why for path in texts if (why := _compiles(texts[path], places.files[path].text))
     }
-    if found or not any(mentions_api(text.encode()) for text in _second(texts, places)):
+    if (
+        found
+        or not texts
+        or not any(mentions_api(text.encode()) for text in _second(texts, places))
+    ):
         return found  # a second run would not even look at any of these files
     return _left(texts, places, plan_again)
 

@@ -17,6 +17,7 @@ from flax2optax.codemod.plan.edits import (
     Replace,
     ReplaceStatement,
 )
+from flax2optax.codemod.rewrite.soft_breaks import break_softly, limit_of
 
 
 def splice(spans: Spans, edits: Sequence[Edit], newline: str) -> str:
@@ -58,6 +59,7 @@ class _Splicer:
     def __init__(self, spans: Spans, edits: Sequence[Edit], newline: str) -> None:
         self.spans = spans
         self.newline = newline
+        self.limit = limit_of(spans.data.decode())
         self.replaced: dict[int, Replace | ReplaceStatement] = {}
         self.places: list[tuple[int, int, int]] = []  # start, -end, node
         self.writing: list[int] = []
@@ -124,9 +126,16 @@ class _Splicer:
             return self.left_over(edit, indent)
         lines = (edit.pieces,) if isinstance(edit, Replace) else edit.lines
         self.writing.append(node)
-        text = (self.newline + indent).join(self.fill(line, indent) for line in lines)
+        texts = [self.fill(line, indent) for line in lines]
         self.writing.pop()
-        return text
+        start = self.spans.span(node).start
+        columns = [len(self.spans.data[self.line_start(start) : start].decode()), *(len(indent) for _ in texts)]
+        broken = (self.broken(text, column, indent) for text, column in zip(texts, columns, strict=False))
+        return (self.newline + indent).join(broken)
+
+    def broken(self, text: str, column: int, indent: str) -> str:
+        """New text that begins at a column, broken at its soft breaks if it is too long."""
+        return break_softly(text, column, indent, self.newline, self.limit)
 
     def left_over(self, edit: ReplaceStatement, indent: str) -> str:
         """A deleted statement's trailing comment, and `pass` where its block has nothing else."""
@@ -140,7 +149,7 @@ class _Splicer:
 
     def inserted(self, edit: InsertBefore) -> str:
         indent = self.indent(self.spans.span(edit.line).start)
-        lines = (self.fill(line, indent) for line in edit.lines)
+        lines = (self.broken(self.fill(line, indent), len(indent), indent) for line in edit.lines)
         return "".join(indent + line + self.newline for line in lines)
 
     def fill(self, pieces: Pieces, indent: str) -> str:

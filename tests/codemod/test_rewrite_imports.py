@@ -1,0 +1,109 @@
+"""Imports that go, imports that come, and the comments that stay."""
+
+import pytest
+
+from flax2optax.codemod.rewrite.imports import settle_imports
+
+GONE = ("flax.optim",)
+
+
+def settled(before: str, after: str, *lines: str, supports: tuple[str, ...] = ()) -> str:
+    """`before` is the old file, `after` the same with its edits, before its imports are looked at."""
+    newline = "\r\n" if "\r\n" in after else "\n"
+    return settle_imports(after, before, lines, supports, newline, GONE)
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "",
+        "import jax\n",
+        "import unused\n",
+        "from . import flax, optim\n",
+        "try:\n  import jax\nexcept ImportError:\n  jax = None\n",
+        "if x:\n  import a; import b\n",
+        "x = (\n",
+    ],
+)
+def test_nothing_to_do(text: str) -> None:
+    assert settled(text, text) == text
+
+
+@pytest.mark.parametrize(
+    ("before", "after"),
+    [
+        ("import flax.optim\nimport jax\n", "import jax\n"),
+        ("from flax import optim, struct\n", "from flax import struct\n"),
+        ("from flax import linen, optim, struct\n", "from flax import linen, struct\n"),
+        ("from flax import linen, optim\n", "from flax import linen\n"),
+        ("from flax.optim import Adam as A, Momentum\n", ""),
+        (
+            "from flax import linen\nfrom flax.optim import (\n    Adam,\n)\n",
+            "from flax import linen\n",
+        ),
+        ("import flax.optim\nx = flax.linen\n", "import flax\nx = flax.linen\n"),
+        ("import flax.optim, jax\n", "import jax\n"),
+        ("import flax.optim; import jax\n", "import jax\n"),
+        ("def f():\n  import flax.optim\n", "def f():\n  pass\n"),
+        ("def f():\n  import flax.optim\n  import flax.optim as o\n", "def f():\n  pass\n"),
+        ("if x: import flax.optim\n", "if x: pass\n"),
+        ("import flax.optim  # noqa: F401\n", ""),
+        ("import flax.optim  # the optimizers\n", "# the optimizers\n"),
+        ("import flax.optim  # the optimizers\r\nx\r\n", "# the optimizers\r\nx\r\n"),
+        (
+            "from flax import (\n    linen,\n    optim,  # why\n    struct,\n)\n",
+            "# why\nfrom flax import (\n    linen,\n    struct,\n)\n",
+        ),
+        ("from flax.optim import (\n    Adam,  # why\n)\nx\n", "# why\nx\n"),
+        ("from flax import a, optim, optim as o\n", "from flax import a\n"),
+    ],
+)
+def test_what_is_gone_leaves(before: str, after: str) -> None:
+    assert settled(before, before) == after
+
+
+def test_what_lost_its_last_use_leaves_and_what_never_had_one_stays() -> None:
+    before = "import a\nimport b\nimport c\na.x\nb.x: 'c.y'\n"
+    assert settled(before, before.replace("a.x\n", "")) == "import b\nimport c\nb.x: 'c.y'\n"
+
+
+@pytest.mark.parametrize(
+    ("text", "lines", "after"),
+    [
+        ("import optax\n", ["import optax"], "import optax\n"),
+        ("x = 1\n", ["import optax"], "import optax\nx = 1\n"),
+        ('"""Doc."""\nx = 1\n', ["import optax"], '"""Doc."""\nimport optax\nx = 1\n'),
+        (
+            "from __future__ import annotations\n\nx = 1\n",
+            ["import optax"],
+            "from __future__ import annotations\nimport optax\n\nx = 1\n",
+        ),
+        (
+            "import os\n\nimport flax\nimport jax\nimport numpy\n",
+            ["import optax"],
+            "import os\n\nimport flax\nimport jax\nimport numpy\nimport optax\n",
+        ),
+        (
+            "import jax\nimport tqdm\n",
+            ["import optax", "from flax.training import train_state"],
+            "from flax.training import train_state\nimport jax\nimport optax\nimport tqdm\n",
+        ),
+        ("import jax\r\nx\r\n", ["import optax"], "import jax\r\nimport optax\r\nx\r\n"),
+        ("import jax", ["import optax"], "import jax\nimport optax\n"),
+        (
+            "import jax\nfrom . import a\n",
+            ["import optax"],
+            "import jax\nimport optax\nfrom . import a\n",
+        ),
+    ],
+)
+def test_what_is_needed_comes(text: str, lines: list[str], after: str) -> None:
+    assert settled(text, text, *lines) == after
+
+
+def test_a_support_stands_below_the_imports_in_the_style_of_the_file() -> None:
+    text = 'import jax\n\n\ndef f():\n\treturn "a"\n'
+    after = settled(text, text, "import optax", supports=("lamb_trust_ratio",))
+    assert after.startswith("import jax\n")
+    assert after.endswith('\n\n\ndef f():\n\treturn "a"\n')
+    assert "\n\n\ndef " in after and "\n  " not in after
