@@ -54,8 +54,8 @@ def check(arguments: Sequence[str]) -> None:
 
 
 def test(arguments: Sequence[str]) -> None:
-    """Run the suite in this environment."""
-    python("-m", "pytest", *arguments)
+    """Run the suite in this environment, in two processes."""
+    python("-m", "pytest", "-n", "2", *arguments)
 
 
 def docs(arguments: Sequence[str]) -> None:
@@ -105,7 +105,7 @@ def wheel(arguments: Sequence[str]) -> None:
         environment = {name: value for name, value in os.environ.items() if name != "PYTHONPATH"}
         where = "import flax2optax, flax2optax_rules as r; print(flax2optax.__file__, r.__file__)"
         subprocess.run([own, "-c", f"{where}; assert 'site-packages' in r.__file__"], check=True)
-        suite = [own, "-m", "pytest", "-p", "no:cacheprovider", *arguments]
+        suite = [own, "-m", "pytest", "-n", "2", "-p", "no:cacheprovider", *arguments]
         subprocess.run(suite, check=True, cwd=TOP, env=environment)
 
 
