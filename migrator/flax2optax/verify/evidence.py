@@ -43,7 +43,7 @@ def compare_recordings(
     except UnequalStreamsError as problem:
         return Evidence(name, Verdict(False, float("inf"), "", 0, str(problem)))
     chains = [follow(before, control) for control in controls]
-    found = []
+    found: list[Evidence] = []
     members: dict[str, int] = {}
     for one in pairs:
         at = members[one.stream] = members.get(one.stream, -1) + 1

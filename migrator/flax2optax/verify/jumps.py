@@ -1,6 +1,7 @@
 """Which step counters a short run visits: a few from zero, then those where schedules change."""
 
 import ast
+import itertools
 from collections import Counter
 from collections.abc import Iterator, Sequence
 from pathlib import Path
@@ -20,7 +21,7 @@ def plan_jumps(steps: int, boundaries: Sequence[int] = ()) -> dict[int, int]:
     """From which counter to which: `FROM_ZERO` steps, then two at each place, as many as there are steps for."""
     counters = visited(steps, boundaries)
     return {
-        old + 1: new for old, new in zip(counters, counters[1:], strict=False) if new != old + 1
+        old + 1: new for old, new in itertools.pairwise(counters) if new != old + 1
     }
 
 
@@ -60,7 +61,7 @@ def _numbers(path: Path) -> Iterator[int]:
     except (OSError, SyntaxError, ValueError):
         return
     for node in ast.walk(tree):
-        if isinstance(node, ast.Constant) and type(node.value) in (int, float):
-            value = node.value
-            if value == int(value) and SMALLEST <= value <= LARGEST:
-                yield int(value)
+        value = node.value if isinstance(node, ast.Constant) else None
+        is_number = isinstance(value, (int, float)) and SMALLEST <= value <= LARGEST
+        if is_number and float(value).is_integer():
+            yield int(value)

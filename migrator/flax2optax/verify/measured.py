@@ -1,5 +1,6 @@
 """What else the runs tell: losses, rates, the counters that were visited, time and memory."""
 
+import itertools
 from statistics import median
 
 from .outcome import Outcome
@@ -50,7 +51,7 @@ def folded_copies(recording: Recording) -> int:
 def speed_of(outcome: Outcome, copies: int = 1) -> Speed:
     """From the ticks, which every device makes: the first steps compile, the median of the others is the step."""
     ticks = outcome.told.get("ticks", [])[copies - 1 :: copies]
-    gaps = [later - earlier for earlier, later in zip(ticks, ticks[1:], strict=False)]
+    gaps = [later - earlier for earlier, later in itertools.pairwise(ticks)]
     step = median(gaps[1:]) if len(gaps) > 1 else 0.0
     return Speed(
         float(outcome.told.get("compile", 0.0)), step, int(outcome.told.get("peak", 0)), len(ticks)

@@ -177,7 +177,9 @@ def _link(chains: Sequence[Chain], step: Step) -> Chain | None:
 
 def _counter(step: Step) -> object:
     """Where there is no counter, nothing tells that a step is another member's first."""
-    return step.parts.get("state", {}).get("step") or step.parts.get("yield") and object()
+    if "yield" in step.parts:
+        return object()
+    return step.parts.get("state", {}).get("step")
 
 
 def _in_order(
@@ -189,7 +191,7 @@ def _in_order(
     for chain in chains:
         if not left:
             break
-        nearest = min(left, key=lambda one: _distance(before, chain[0], after, one[0]))  # noqa: B023
+        nearest = min(left, key=lambda one: _distance(before, chain[0], after, one[0]))
         left.remove(nearest)
         found.append(nearest)
     return found

@@ -27,7 +27,7 @@ def log_plot(lines: Lines, label: str) -> str:
         for name, line in lines.items()
     }
     every = max(1, (high - low) // 5)
-    ticks = {place: f"1e{place}" for place in range(low + 1, high + 1, every)}
+    ticks = {float(place): f"1e{place}" for place in range(low + 1, high + 1, every)}
     return _plot(scale, low, max(high, low + 1), ticks, label)
 
 

@@ -10,7 +10,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from hashlib import blake2b
 from pathlib import Path
-from typing import Any, Final, overload
+from typing import Any, Final, Self, overload
 
 import ml_dtypes  # noqa: F401  (NumPy learns bfloat16 from it)
 import numpy as np
@@ -47,6 +47,17 @@ class Writer:
         self._steps = (folder / STEPS).open("a", buffering=1)
         self._known: dict[bytes, Ref] = {}
         self._end = 0
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.close()
+
+    def close(self) -> None:
+        """Nothing is written after this."""
+        self._leaves.close()
+        self._steps.close()
 
     def leaf(self, array: Array) -> Ref:
         """The place of an array; the same array has the same place."""

@@ -58,7 +58,7 @@ def _row(one: Evidence) -> tuple[str, ...]:
 
 def speed_rows(report: Report) -> list[tuple[str, ...]]:
     """Both sides, and what one is of the other."""
-    rows = [
+    rows: list[tuple[str, ...]] = [
         (
             side,
             f"{one.compile:.2f} s",

@@ -61,6 +61,8 @@ class Recorder:
                     self._write(stream, half.parts, half.note)
             self._updates.clear()
             self._closed = True
+            if self._writer is not None:
+                self._writer.close()
 
     def _loss(self, stream: str, note: Note, trees: Trees) -> None:
         (value,) = trees["loss"].values()

@@ -40,12 +40,14 @@ def replay(task: Task, places: Mapping[str, Any]) -> dict[str, Any]:
 
 def _before(task: Task, places: Mapping[str, Any]) -> dict[str, Any]:
     recording = Recording(Path(task.folder))
-    writers = [Writer(Path(task.folder) / f"{FOLDER}{seed}") for seed in (0, *CONTROLS)]
+    folders = [Path(task.folder) / f"{FOLDER}{seed}" for seed in (0, *CONTROLS)]
     steps = {stream: _flax_step(place) for stream, place in places.items()}
-    for step in _unfolded(recording):
-        for seed, writer in zip((0, *CONTROLS), writers, strict=True):
-            parts = steps[step.stream](_inputs(recording, step, seed))
-            writer.step(Step(step.stream, {name: writer.part(one) for name, one in parts.items()}))
+    for seed, folder in zip((0, *CONTROLS), folders, strict=True):
+        with Writer(folder) as writer:
+            for step in _unfolded(recording):
+                found = steps[step.stream](_inputs(recording, step, seed))
+                parts = {name: writer.part(one) for name, one in found.items()}
+                writer.step(Step(step.stream, parts))
     return {}
 
 

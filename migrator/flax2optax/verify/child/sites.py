@@ -198,7 +198,8 @@ def _is_definition(node: Any) -> bool:
 def _abstract(leaf: Any) -> Any:
     """Replay keeps shapes, not arrays, and never a tracer."""
     if isinstance(leaf, (jax.Array, np.ndarray, np.generic)):
-        return jax.ShapeDtypeStruct(leaf.shape, leaf.dtype)
+        shape: Any = jax.ShapeDtypeStruct
+        return shape(leaf.shape, leaf.dtype)
     return leaf
 
 

@@ -30,13 +30,15 @@ def start_optax(task: Task, jump: Jump) -> None:
 
     original: Any = TrainState.create
 
-    def create(cls: Any, *, apply_fn: Any, params: Any, tx: Any, **kwargs: Any) -> Any:
+    def create(cls: Any, /, *, apply_fn: Any, params: Any, tx: Any, **kwargs: Any) -> Any:
         params = widen(params) if task.x64 else params
         return original.__func__(cls, apply_fn=apply_fn, params=params, tx=tx, **kwargs)
 
-    TrainState.create = classmethod(create)  # type: ignore[assignment, method-assign]
+    kind: Any = TrainState
+    kind.create = classmethod(create)
     if jump is not None:
-        struct.dataclasses = _Dataclasses(struct.dataclasses, jump)  # type: ignore[attr-defined]
+        module: Any = struct
+        module.dataclasses = _Dataclasses(module.dataclasses, jump)
 
 
 class _Dataclasses:

@@ -34,9 +34,7 @@ def _chain(*parts: str) -> str:
 
 ADAM = Program("optim.Adam(1e-3)", "optax.adam(1e-3)")
 ADAM_EPS = Program("optim.Adam(1e-3, eps=1e-5)", "optax.adam(1e-3, eps=1e-5)")
-ADAM_BETAS = Program(
-    "optim.Adam(1e-3, beta1=0.8, beta2=0.98)", "optax.adam(1e-3, b1=0.8, b2=0.98)"
-)
+ADAM_BETAS = Program("optim.Adam(1e-3, beta1=0.8, beta2=0.98)", "optax.adam(1e-3, b1=0.8, b2=0.98)")
 ADAMW = Program("optim.Adam(1e-3, weight_decay=0.1)", "optax.adamw(1e-3, weight_decay=0.1)")
 SGD = Program("optim.GradientDescent(0.1)", "optax.sgd(0.1)")
 MOMENTUM = Program("optim.Momentum(0.05)", "optax.sgd(0.05, momentum=0.9)")
@@ -59,9 +57,7 @@ ADABELIEF_DECAY = Program(
         "optax.scale(-1e-3)",
     ),
 )
-ADADELTA = Program(
-    "optim.Adadelta(0.5, eps=1e-4)", "optax.adadelta(0.5, rho=0.9, eps=1e-4)"
-)
+ADADELTA = Program("optim.Adadelta(0.5, eps=1e-4)", "optax.adadelta(0.5, rho=0.9, eps=1e-4)")
 ADADELTA_DECAY = Program(
     "optim.Adadelta(0.1, weight_decay=0.01)",
     _chain(

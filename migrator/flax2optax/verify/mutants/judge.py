@@ -57,7 +57,9 @@ class Judge:
             [{name: step[pair[0]] for name, pair in pairs.items()} for step in run]
             for run in (before, *controls)
         )
-        new = [{name: sign * step[path] for name, (_, path, sign) in pairs.items()} for step in after]
+        new = [
+            {name: sign * step[path] for name, (_, path, sign) in pairs.items()} for step in after
+        ]
         verdict = judge(old, noisy, new)
         return replace(verdict, ratio=max(one.ratio for one in measure(old, noisy, new)))
 
@@ -92,8 +94,12 @@ def summary(found: Iterable[Judged], echo: Callable[[str], None]) -> int:
         wrong += not one.is_right
         word = "ok   " if one.is_right else "WRONG"
         where = f"{one.verdict.leaf} step {one.verdict.step}" if ratio else ""
-        echo(f"{word} {one.model}: {one.mutant or 'right: ' + one.program}: ratio {ratio:.3g} {where}")
-    counts = f"{len(mutants) - 1} mutants, {len(rights) - 1} right migrations, {wrong} wrong verdicts"
+        echo(
+            f"{word} {one.model}: {one.mutant or 'right: ' + one.program}: ratio {ratio:.3g} {where}"
+        )
+    counts = (
+        f"{len(mutants) - 1} mutants, {len(rights) - 1} right migrations, {wrong} wrong verdicts"
+    )
     echo(counts)
     echo(f"smallest mutant / threshold: {min(mutants) / LIMIT:.3g}")
     largest = max(rights)

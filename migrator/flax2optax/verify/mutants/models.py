@@ -65,7 +65,9 @@ def mlp(devices: int = 1) -> Model:
         shape = (devices, 8, 3) if devices > 1 else (8, 3)
         return _inputs(step, shape)
 
-    return Model(f"MLP on {devices} devices" if devices > 1 else "MLP", start, gradients, batch, devices)
+    return Model(
+        f"MLP on {devices} devices" if devices > 1 else "MLP", start, gradients, batch, devices
+    )
 
 
 def conv() -> Model:
@@ -89,9 +91,12 @@ def conv() -> Model:
             )
             return _loss(out, batch), changed["batch_stats"]
 
-        return jax.grad(loss, has_aux=True)(params)
+        grads, stats = jax.grad(loss, has_aux=True)(params)
+        return grads, stats
 
-    return Model("conv with BatchNorm and Dropout", start, gradients, lambda n: _inputs(n, (4, 5, 5, 2)))
+    return Model(
+        "conv with BatchNorm and Dropout", start, gradients, lambda n: _inputs(n, (4, 5, 5, 2))
+    )
 
 
 def all_models() -> tuple[Model, ...]:

@@ -25,6 +25,9 @@ from .models import Model, Tree
 STEPS: Final = 10
 BOUNDARIES: Final = (1000, 10_000)
 CLIP: Final = 0.05
+LAX: Final[Any] = jax.lax
+JAX_UTILS: Final[Any] = flax.jax_utils
+TRAVERSAL: Final[Any] = flax.traverse_util.ModelParamTraversal
 Leaves = dict[str, Array]
 
 
@@ -106,7 +109,7 @@ def namespace(optim: Any = None) -> dict[str, Any]:
     with warnings.catch_warnings():
         warnings.simplefilter("ignore", DeprecationWarning)
         for name, part in (("kernels", "kernel"), ("biases", "bias")):
-            names[name] = flax.traverse_util.ModelParamTraversal(partial(_has, part))
+            names[name] = TRAVERSAL(partial(_has, part))
     return names | {
         "noam": lambda step: 0.02 * jnp.minimum((step + 1.0) ** -0.5, (step + 1.0) * 4**-1.5),
         "drop": lambda step: jnp.where(step < 1000, 0.1, 0.01),
@@ -133,16 +136,16 @@ def _ready(model: Model, step: Any) -> Any:
 
 
 def _averaged(model: Model, grads: Tree) -> Tree:
-    return jax.lax.pmean(grads, "batch") if model.devices > 1 else grads
+    return LAX.pmean(grads, "batch") if model.devices > 1 else grads
 
 
 def _spread(model: Model, tree: Tree) -> Tree:
     devices = jax.local_devices()[: model.devices]
-    return flax.jax_utils.replicate(tree, devices) if model.devices > 1 else tree
+    return JAX_UTILS.replicate(tree, devices) if model.devices > 1 else tree
 
 
 def _single(model: Model, tree: Tree) -> Tree:
-    return flax.jax_utils.unreplicate(tree) if model.devices > 1 else tree
+    return JAX_UTILS.unreplicate(tree) if model.devices > 1 else tree
 
 
 def _feed(model: Model, number: int) -> tuple[Tree, Any]:

@@ -5,9 +5,10 @@ A `sitecustomize` of the environment's own is run as if this one were not there.
 
 import os
 import sys
+from importlib import import_module
 
 
-def _attach():
+def _attach() -> None:
     home = os.environ.get("FLAX2OPTAX_HOME")
     if not home or not os.environ.get("FLAX2OPTAX_TASK"):
         return
@@ -16,18 +17,18 @@ def _attach():
     try:
         from flax2optax.verify.child.attach import wait_for_imports
     except ImportError as problem:
-        sys.stderr.write("flax2optax: the recorder cannot be loaded: %s\n" % problem)
+        sys.stderr.write(f"flax2optax: the recorder cannot be loaded: {problem}\n")
         return
     wait_for_imports()
 
 
-def _own():
+def _own() -> None:
     here = os.path.dirname(os.path.abspath(__file__))
     kept = sys.path[:]
     this = sys.modules.pop("sitecustomize", None)
     sys.path[:] = [path for path in kept if os.path.abspath(path or ".") != here]
     try:
-        import sitecustomize  # noqa: F401
+        import_module("sitecustomize")
     except ImportError:
         if this is not None:
             sys.modules["sitecustomize"] = this

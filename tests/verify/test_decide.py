@@ -1,0 +1,60 @@
+"""From comparisons to an answer."""
+
+import math
+
+import pytest
+
+from flax2optax.verify.decide import decide
+from flax2optax.verify.evidence import Evidence
+from flax2optax.verify.verdict import Verdict
+
+WRONG = Verdict(False, 1e9, "params/w", 3, "differs by 1, rounding makes 1e-9")
+ROUNDING = Verdict(True, 0.5, "params/w", 2, "")
+SAME = Verdict(True, 0.0, "", 0, "")
+
+
+def free(verdict: Verdict, spread: float = 1e-14, disturbed: bool = True) -> Evidence:
+    return Evidence("free run in float64", verdict, steps=5, spread=spread, disturbed=disturbed)
+
+
+def replay(verdict: Verdict) -> Evidence:
+    return Evidence("replay in float64", verdict, steps=5)
+
+
+def test_a_difference_names_its_place() -> None:
+    found = decide(free(WRONG), replay(SAME), True, True)
+    assert found.answer == "differs"
+    assert found.sentence == (
+        "The programs differ first at step 3, in params/w: differs by 1, rounding makes 1e-9."
+    )
+
+
+def test_other_trees_are_a_difference_whatever_else() -> None:
+    other = Evidence("free", Verdict(False, math.inf, "", 0, "4 steps before, 3 after"))
+    found = decide(other, None, False, False)
+    assert (found.answer, found.sentence) == ("differs", "The programs differ: 4 steps before, 3 after.")
+
+
+def test_chaos_without_a_replay_is_no_proof() -> None:
+    found = decide(free(WRONG, spread=0.1), None, True, True)
+    assert found.answer == "not run"
+    assert "Rounding alone drives the program 10.0% of its way apart" in found.sentence
+
+
+def test_where_the_free_run_cannot_decide_replay_does() -> None:
+    assert decide(free(WRONG, spread=0.1), replay(WRONG), True, True).answer == "differs"
+    assert decide(free(WRONG, spread=0.1), replay(ROUNDING), True, True).answer == "equal to rounding"
+    assert decide(free(WRONG), replay(SAME), True, False).answer == "equal"
+    assert decide(free(WRONG, disturbed=False), replay(SAME), True, True).answer == "equal"
+
+
+def test_outside_of_float64_both_must_agree() -> None:
+    assert decide(free(WRONG), replay(SAME), False, True).answer == "differs"
+    assert decide(free(ROUNDING), replay(WRONG), False, True).answer == "differs"
+    assert decide(free(ROUNDING), None, False, True).answer == "not run"
+    assert decide(free(ROUNDING), replay(ROUNDING), False, True).answer == "equal to rounding"
+
+
+@pytest.mark.parametrize(("verdict", "answer"), [(SAME, "equal"), (ROUNDING, "equal to rounding")])
+def test_the_same_in_float64_is_enough(verdict: Verdict, answer: str) -> None:
+    assert decide(free(verdict), None, True, True).answer == answer
