@@ -16,7 +16,7 @@ from .packing import Progress
 from .pickled import to_tree
 from .source import Selection, checkpoint_files, read_checkpoint
 from .target import Target, make_target
-from .tree import Array, CheckpointError, Tree, children
+from .tree import CheckpointError, held
 from .write import Format, check_place, write_file, write_folder
 
 __all__ = [
@@ -40,6 +40,7 @@ def restore_checkpoint(
     step: int | float | None = None,
     allow_pickle: bool = False,
     unreplicate: bool = False,
+    cast: bool = False,
 ) -> Any:
     """Restore what flax.optim saved into a state of today, as `flax.training.checkpoints.restore_checkpoint` would.
 
@@ -47,13 +48,14 @@ def restore_checkpoint(
     or an object with several of them in the places of the old optimizers.
     The newest checkpoint of a folder is read, unless `step` names another.
     Returns the template with every leaf from the checkpoint, as NumPy arrays of the template's shapes and dtypes.
+    With `cast` a floating-point leaf of another dtype is converted to the one that Optax has, else it is an error.
     Raises CheckpointError if the file cannot be read, or with the path of every leaf that does not fit.
     """
     chosen = Selection(prefix, None if step is None else str(step), allow_pickle)
     file = checkpoint_files(Path(source), chosen)[-1]
     tree = read_checkpoint(file, allow_pickle=allow_pickle)
-    wish = Wish(_kinds(optimizer), template, unreplicate=unreplicate)
-    return serialization.from_state_dict(template, _held(convert_tree(tree, wish).tree))
+    wish = Wish(_kinds(optimizer), template, unreplicate=unreplicate, cast=cast)
+    return serialization.from_state_dict(template, held(convert_tree(tree, wish).tree))
 
 
 def convert_state_dict(
@@ -64,6 +66,7 @@ def convert_state_dict(
     optimizer: Mapping[str, str] | str | None = None,
     form: Form = "state",
     unreplicate: bool = False,
+    cast: bool = False,
 ) -> dict[str, Any]:
     """Convert what `flax.serialization.to_state_dict` or `msgpack_restore` returned.
 
@@ -74,9 +77,9 @@ def convert_state_dict(
     Raises CheckpointError with the path of every leaf that does not fit.
     """
     targets = _kinds(optimizer) if tx is None else _targets(tx, optimizer)
-    wish = Wish(targets, template, form, unreplicate)
-    held: dict[str, Any] = _held(convert_tree(to_tree(state_dict), wish).tree)
-    return held
+    wish = Wish(targets, template, form, unreplicate, cast)
+    found: dict[str, Any] = held(convert_tree(to_tree(state_dict), wish).tree)
+    return found
 
 
 def plan_checkpoint(
@@ -119,9 +122,9 @@ def write_checkpoint(
 ) -> None:
     """Write what was planned, block by block. Raises CheckpointError."""
     if source.is_dir():
-        write_folder(((name, one.tree) for name, one in done), place, to, progress)
+        write_folder(done, place, to, progress)
     else:
-        write_file(done[0][1].tree, place, to, progress)
+        write_file(done[0][1], place, to, progress)
 
 
 def _kinds(optimizer: Mapping[str, str] | str | None) -> dict[str, Target]:
@@ -139,11 +142,3 @@ def _targets(
         name: Target(one, kind=kinds[name].kind if name in kinds else None)
         for name, one in named.items()
     }
-
-
-def _held(tree: Tree) -> Any:
-    """A tree of NumPy arrays, which flax restores from."""
-    if isinstance(tree, dict | list):
-        below = {name: _held(child) for name, child in children(tree)}
-        return below if isinstance(tree, dict) else list(below.values())
-    return tree.to_numpy() if isinstance(tree, Array) else tree

@@ -29,15 +29,20 @@ class Wish:
     template: Any = None
     form: Form = "state"
     unreplicate: bool = False
+    cast: bool = False
 
 
 @dataclass(frozen=True, slots=True)
 class Conversion:
-    """The new tree, where each leaf came from, and what was found, in words."""
+    """The new tree, where each leaf came from, and what was found, in words.
+
+    `structures` are parts of the tree with the program's own types: tuples and records that a `Tree` has as dicts.
+    """
 
     tree: Tree
     moves: tuple[Move, ...]
     notes: tuple[str, ...]
+    structures: Mapping[Path, Any] = field(default_factory=dict)
 
     @property
     def nbytes(self) -> int:
@@ -53,14 +58,17 @@ def convert_tree(tree: Tree, wish: Wish) -> Conversion:
         optimizers = find_optimizers(tree)
     _refuse_unknown_names(wish.targets, optimizers)
     moves = {path: Move(path, path, leaf) for path, leaf in leaves(tree)}
+    structures: dict[Path, Any] = {}
     for old in optimizers:
-        tree, done = _convert_one(tree, old, wish)
+        tree, done, structure = _convert_one(tree, old, wish)
+        structures |= structure
         moves = {path: move for path, move in moves.items() if path[: len(old.path)] != old.path}
         moves |= {move.new: move for move in done}
     if wish.template is not None:
+        structures = {(): wish.template}
         _check_template(tree, serialization.to_state_dict(wish.template))
     notes = tuple(note(old) for old in optimizers)
-    return Conversion(tree, tuple(moves.values()), notes)
+    return Conversion(tree, tuple(moves.values()), notes, structures)
 
 
 def note(old: OldOptimizer) -> str:
@@ -74,7 +82,9 @@ def note(old: OldOptimizer) -> str:
     )
 
 
-def _convert_one(tree: Tree, old: OldOptimizer, wish: Wish) -> tuple[Tree, list[Move]]:
+def _convert_one(
+    tree: Tree, old: OldOptimizer, wish: Wish
+) -> tuple[Tree, list[Move], dict[Path, Any]]:
     target, place, form = _named(old, wish), old.path, wish.form
     if wish.template is not None:
         found, place = _in_template(wish.template, old.path)
@@ -83,14 +93,15 @@ def _convert_one(tree: Tree, old: OldOptimizer, wish: Wish) -> tuple[Tree, list[
         own = getattr(found, "tx", None)
         tx = target.tx if target.tx is not None else own if is_tx(own) else None
         target = Target(tx, _attribute(found, "opt_state"), target.kind)
-    done = match(old, target)
+    done = match(old, target, cast=wish.cast)
     below: dict[str, Tree] = {"params": old.target, "opt_state": done.opt_state}
     if form == "state":
         below = {"step": done.step, **below}
     if place != old.path:
         rest = {name: child for name, child in at(tree, place).items() if name != old.path[-1]}
         below = {**rest, **below}
-    return put(tree, place, below), _moves(old, done, place, form)
+    structures = {(*place, "opt_state"): done.structure}
+    return put(tree, place, below), _moves(old, done, place, form), structures
 
 
 def _moves(old: OldOptimizer, done: Matched, place: Path, form: Form) -> list[Move]:

@@ -10,7 +10,7 @@ from typing import Any, Final
 
 from .tree import ITEM_SIZES, Array, Bytes, CheckpointError, Tree, at
 
-MAX_VALUES: Final = 2_000_000
+MAX_VALUES: Final = 200_000
 MAX_DEPTH: Final = 100
 MAX_TEXT: Final = 1 << 24
 MAX_AXES: Final = 64

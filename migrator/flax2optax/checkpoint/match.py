@@ -21,6 +21,7 @@ from .target import Target
 from .tree import Array, CheckpointError, Path, Tree, from_numpy, numpy_dtype, put, spell
 
 MOST_PROBLEMS: Final = 20
+FLOATS: Final = frozenset({"float16", "bfloat16", "float32", "float64"})
 SHAPE: Final[Any] = jax.ShapeDtypeStruct
 
 
@@ -35,16 +36,17 @@ class Move:
 
 @dataclass(frozen=True, slots=True)
 class Matched:
-    """One optimizer in its new form."""
+    """One optimizer in its new form; `structure` is its state with the program's own types."""
 
     step: Tree
     opt_state: Tree
     moves: tuple[Move, ...]
+    structure: Any
 
 
-def match(old: OldOptimizer, target: Target) -> Matched:
+def match(old: OldOptimizer, target: Target, *, cast: bool = False) -> Matched:
     """Return the new state of an optimizer. Raises CheckpointError with everything that does not fit."""
-    return _Matching(old, target).run()
+    return _Matching(old, target, cast).run()
 
 
 def listed(problems: Sequence[str], title: str) -> str:
@@ -57,8 +59,10 @@ def listed(problems: Sequence[str], title: str) -> str:
 class _Matching:
     """The state of one match: what is used, and what is wrong."""
 
-    def __init__(self, old: OldOptimizer, target: Target) -> None:
+    def __init__(self, old: OldOptimizer, target: Target, cast: bool) -> None:
+        _refuse_old_weight_norm(old)
         self.target = target
+        self.cast = cast
         self.lead = old.lead
         self.name = old.path
         self.origin_of_step = step_path(old)
@@ -87,7 +91,7 @@ class _Matching:
         self._left_over()
         if self.problems:
             raise CheckpointError(listed(self.problems, f"{spell(self.name)} does not fit"))
-        return Matched(self._step(), tree, tuple(self.moves))
+        return Matched(self._step(), tree, tuple(self.moves), self.opt_state)
 
     def _move(self, place: Place) -> Move | None:
         if place.role is Role.STEP:
@@ -144,7 +148,7 @@ class _Matching:
 
     def _signs(self) -> Mapping[Path, int]:
         """Where the sign is not the same in every rule, or may be another in the program's own, it is tried out."""
-        wanted = [place.path for place in self.places if _may_be_negated(place)]
+        wanted = [place for place in self.places if _may_be_negated(place)]
         if not wanted or self.target.tx is None:
             return {}
         try:
@@ -182,9 +186,11 @@ class _Matching:
             return self._problem(
                 place, f"the shape is {(*lead, *shape)}, the old one {move.leaf.shape}{hint}"
             )
-        if move.leaf.dtype != dtype:
-            return self._problem(place, f"the dtype is {dtype}, the old one {move.leaf.dtype}")
-        return move
+        if move.leaf.dtype == dtype:
+            return move
+        if self.cast and {dtype, move.leaf.dtype} <= FLOATS:
+            return replace(move, leaf=move.leaf.cast(dtype))
+        return self._problem(place, f"the dtype is {dtype}, the old one {move.leaf.dtype}")
 
     def _problem(self, place: Place, text: str) -> Move | None:
         self.problems.append(f"opt_state/{spell(place.path)}: {text}")
@@ -201,6 +207,14 @@ class _Matching:
         step = self.old.step
         value = step.to_numpy() if isinstance(step, Array) else step
         return from_numpy(np.asarray(value, np.int32))
+
+
+def _refuse_old_weight_norm(old: OldOptimizer) -> None:
+    if any("mult" in fields and "direction_state" in fields for fields in old.fields()):
+        raise CheckpointError(
+            f"{spell(old.path)} is a WeightNorm of flax before 0.4.0, "
+            "which kept no direction and length and trained differently: nothing of today equals it"
+        )
 
 
 def _init(tx: Any, params: Any, old: OldOptimizer) -> Any:

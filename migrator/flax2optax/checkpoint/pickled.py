@@ -10,13 +10,15 @@ from typing import Any, Final
 
 import numpy as np
 
+from .framing import MAX_DEPTH, MAX_VALUES
 from .tree import ITEM_SIZES, CheckpointError, Tree, from_numpy, numpy_dtype
 
-MAX_DEPTH: Final = 100
 REFUSED: Final = (
     "it is a pickle, and reading a pickle can run any code that its writer put there; "
     "pass --allow-pickle if you trust it (only arrays and plain containers are read then)"
 )
+READER: Final[Any] = vars(pickle)["_Unpickler"]
+"""The one in Python: the one in C believes the lengths and numbers in a pickle."""
 
 
 def is_pickle(data: bytes) -> bool:
@@ -28,7 +30,7 @@ def is_pickle(data: bytes) -> bool:
 def unpickle(data: bytes) -> Tree:
     """Return the tree that a pickle holds. Raises CheckpointError."""
     try:
-        return to_tree(_Unpickler(io.BytesIO(data)).load(), 0)
+        return to_tree(_Unpickler(data).load())
     except CheckpointError:
         raise
     except Exception as error:
@@ -39,25 +41,42 @@ def unpickle(data: bytes) -> Tree:
         ) from error
 
 
-def to_tree(value: Any, depth: int = 0) -> Tree:
-    """Return a state dict as a tree; arrays are NumPy's or JAX's."""
-    if depth > MAX_DEPTH:
-        raise CheckpointError("it is nested beyond any checkpoint")
-    if isinstance(value, Mapping):
-        if not all(isinstance(name, str) for name in value):
-            raise CheckpointError("it is no state dict of flax: a field is not named by a text")
-        return {str(name): to_tree(child, depth + 1) for name, child in value.items()}
-    if isinstance(value, list | tuple):
-        return [to_tree(child, depth + 1) for child in value]
-    if isinstance(value, np.ndarray | np.generic) or hasattr(value, "__array__"):
-        return from_numpy(value, scalar=isinstance(value, np.generic))
-    if value is None or isinstance(value, bool | int | float | complex | str | bytes):
-        return value
-    raise CheckpointError(f"it is no state dict of flax: it holds {type(value).__name__}")
+def to_tree(value: Any) -> Tree:
+    """Return a state dict as a tree; arrays are NumPy's or JAX's. Raises CheckpointError."""
+    return _Copy().tree(value, 0)
 
 
-class _Unpickler(pickle.Unpickler):
+class _Copy:
+    """Counts what it copies: a pickle may name one value any number of times."""
+
+    def __init__(self) -> None:
+        self.values = 0
+
+    def tree(self, value: Any, depth: int) -> Tree:
+        self.values += 1
+        if depth > MAX_DEPTH or self.values > MAX_VALUES:
+            raise CheckpointError("it is nested or branched beyond any checkpoint")
+        if isinstance(value, Mapping):
+            if not all(isinstance(name, str) for name in value):
+                raise CheckpointError("it is no state dict of flax: a field is not named by a text")
+            return {str(name): self.tree(child, depth + 1) for name, child in value.items()}
+        if isinstance(value, list | tuple):
+            return [self.tree(child, depth + 1) for child in value]
+        if isinstance(value, np.ndarray | np.generic) or hasattr(value, "__array__"):
+            return from_numpy(value, scalar=isinstance(value, np.generic))
+        if value is None or isinstance(value, bool | int | float | complex | str | bytes):
+            return value
+        raise CheckpointError(f"it is no state dict of flax: it holds {type(value).__name__}")
+
+
+class _Unpickler(READER):  # type: ignore[misc]
     """Knows arrays and containers, and nothing else."""
+
+    dispatch: Final = dict(READER.dispatch)
+
+    def __init__(self, data: bytes) -> None:
+        super().__init__(io.BytesIO(data))
+        self.length = len(data)
 
     def find_class(self, module: str, name: str) -> Any:
         """Return what stands for a name. Raises CheckpointError for any that is not known."""
@@ -68,6 +87,15 @@ class _Unpickler(pickle.Unpickler):
             return numpy_dtype(name).type
         raise CheckpointError(f"the pickle asks for {module}.{name}, which no state dict needs")
 
+    def load_byte_array(self) -> None:
+        """Python's own makes room for as many bytes as the pickle says."""
+        length = int.from_bytes(self.read(8), "little")
+        if length > self.length:
+            raise CheckpointError("it is a damaged pickle: it ends too early")
+        self.append(bytearray(self.read(length)))
+
+    dispatch[pickle.BYTEARRAY8[0]] = load_byte_array
+
 
 class _Frozen(dict[str, Any]):
     """A FrozenDict, as its state says or as the dict that it was made of."""
@@ -77,9 +105,13 @@ class _Frozen(dict[str, Any]):
         self.update(found.get("_dict", {}))
 
 
+_NDARRAY: Final = object()
+"""What NumPy's class is here: to be named, not to be called."""
+
+
 def _reconstruct(subtype: Any, shape: Any, code: Any) -> Any:
     """An array without elements, as `ndarray.__reduce__` starts from; its state brings the elements."""
-    if subtype is not np.ndarray or tuple(shape) != (0,):
+    if subtype is not _NDARRAY or tuple(shape) != (0,):
         raise CheckpointError("the pickle makes an array as NumPy does not")
     return np.ndarray((0,), "b")
 
@@ -93,6 +125,13 @@ def _scalar(dtype: Any, data: bytes = b"") -> Any:
     if dtype.name not in ITEM_SIZES or not isinstance(data, bytes):
         raise CheckpointError("the pickle holds a scalar that is no number")
     return np.frombuffer(data, dtype)[0]
+
+
+def _encode(text: str, codec: str) -> bytes:
+    """Bytes, as the older pickles spell them."""
+    if codec != "latin1":
+        raise CheckpointError("the pickle spells bytes as Python does not")
+    return text.encode(codec)
 
 
 def _dtype(name: Any, *rest: Any) -> Any:
@@ -114,11 +153,12 @@ _KNOWN: Final[Mapping[str, tuple[tuple[str, ...], Any]]] = {
     "_reconstruct": (_NUMPY, _reconstruct),
     "_frombuffer": (_NUMPY, _frombuffer),
     "scalar": (_NUMPY, _scalar),
-    "ndarray": (_NUMPY, np.ndarray),
+    "ndarray": (_NUMPY, _NDARRAY),
     "dtype": (_NUMPY, _dtype),
     "_reconstruct_array": (_JAX, _from_jax),
     "reconstruct_device_array": (_JAX, _from_jax),
     "FrozenDict": (("flax",), _Frozen),
     "OrderedDict": (("collections",), dict),
+    "encode": (("_codecs",), _encode),
     "complex": (("builtins", "__builtin__"), complex),
 }

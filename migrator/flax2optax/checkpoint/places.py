@@ -4,6 +4,7 @@ In: the state that `tx.init` makes, of arrays or of their shapes. Out: one `Plac
 """
 
 import ast
+import math
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from enum import Enum
@@ -179,18 +180,39 @@ def shapes(params: Mapping[Path, jax.ShapeDtypeStruct]) -> Any:
     return tree
 
 
-def signs(tx: Any, params: Any, wanted: Sequence[Path], steps: int = 3) -> dict[Path, int]:
+def signs(tx: Any, params: Any, wanted: Sequence[Place], steps: int = 3) -> dict[Path, int]:
     """Return the sign that leaves of the state get from positive gradients: 1, -1, or 0 where they stay zero.
 
     Flax's momentum is then positive; where Optax's is not, the rate was multiplied in before it.
+    What WeightNorm trains has no such gradients, there the momentum is compared with where it leads.
     """
-
-    def small(leaf: Any) -> Any:
-        return jnp.ones([min(size, 2) for size in leaf.shape], leaf.dtype)
-
-    ones = jax.tree_util.tree_map(small, params)
-    state = tx.init(ones)
+    start = jax.tree_util.tree_map(_small, params)
+    ones = jax.tree_util.tree_map(jnp.ones_like, start)
+    tree, state = start, tx.init(start)
+    first = dict(leaves(serialization.to_state_dict(state)))
+    update = jax.jit(tx.update) if any(place.prefix for place in wanted) else tx.update
     for _ in range(steps):
-        _, state = tx.update(ones, state, ones)
-    found = dict(leaves(serialization.to_state_dict(state)))
-    return {path: int(jnp.sign(jnp.sum(jnp.asarray(found[path], jnp.float32)))) for path in wanted}
+        updates, state = update(ones, state, tree)
+        tree = jax.tree_util.tree_map(jnp.add, tree, updates)
+    last = dict(leaves(serialization.to_state_dict(state)))
+
+    def sign(place: Place) -> int:
+        leaf = jnp.asarray(last[place.path], jnp.float32)
+        if place.prefix:
+            trained = _trained(place, last)
+            leaf = leaf * (first[trained] - last[trained])
+        return int(jnp.sign(jnp.sum(leaf)))
+
+    return {place.path: sign(place) for place in wanted}
+
+
+def _small(leaf: Any) -> Any:
+    shape = [min(size, 2) for size in leaf.shape]
+    return (1 + jnp.arange(math.prod(shape)).reshape(shape) / 4).astype(leaf.dtype)
+
+
+def _trained(place: Place, known: Mapping[Path, Any]) -> Path:
+    """Where the state has what this momentum is of."""
+    (part,) = [part for part, name in WEIGHT_NORM.parts.items() if (name,) == place.prefix]
+    ends = [(*place.path[:depth], "0", part, *place.param) for depth in range(len(place.path))]
+    return next(end for end in ends if end in known)

@@ -3,7 +3,7 @@
 import math
 import mmap
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any, Final, TypeAlias
 
 Path: TypeAlias = tuple[str, ...]
@@ -54,8 +54,7 @@ class Bytes:
 class Array:
     """An array that lies in a file: its shape, the name of its dtype, and the bytes in row-major order.
 
-    `replicas` is how often the bytes are repeated in front, `negated` turns every sign;
-    both are done while writing.
+    `negated` turns every sign, `stored` is the dtype of the bytes where it is another one; both is done while reading.
     """
 
     shape: tuple[int, ...]
@@ -63,6 +62,7 @@ class Array:
     pieces: tuple[Bytes, ...] = field(repr=False)
     scalar: bool = False
     negated: bool = False
+    stored: str | None = None
 
     @property
     def size(self) -> int:
@@ -75,10 +75,22 @@ class Array:
         return self.size * ITEM_SIZES[self.dtype]
 
     def blocks(self) -> Iterator[memoryview]:
-        """Yield the bytes of all pieces, signs turned if so asked."""
+        """Yield the bytes of all pieces, as they should be."""
+        changed = self.negated or self.stored is not None
         for piece in self.pieces:
             for block in piece.blocks():
-                yield memoryview(_negative(block, self.dtype)) if self.negated else block
+                yield memoryview(self._change(block)) if changed else block
+
+    def cast(self, dtype: str) -> "Array":
+        """Return the array in another dtype."""
+        return replace(self, dtype=dtype, stored=self.stored or self.dtype)
+
+    def _change(self, block: memoryview) -> bytes:
+        import numpy as np
+
+        values = np.frombuffer(block, numpy_dtype(self.stored or self.dtype))
+        values = values.astype(numpy_dtype(self.dtype))
+        return bytes((-values if self.negated else values).tobytes())
 
     def tobytes(self) -> bytes:
         """Return all bytes at once."""
@@ -93,13 +105,13 @@ class Array:
     def first(self) -> "Array":
         """Return the array without its leading axis, at index 0."""
         shape = self.shape[1:]
-        wanted = math.prod(shape) * ITEM_SIZES[self.dtype]
+        wanted = math.prod(shape) * ITEM_SIZES[self.stored or self.dtype]
         pieces: list[Bytes] = []
         for piece in self.pieces:
             taken = min(wanted, piece.length)
             pieces.append(Bytes(piece.buffer, piece.start, taken))
             wanted -= taken
-        return Array(shape, self.dtype, tuple(pieces), self.scalar, self.negated)
+        return replace(self, shape=shape, pieces=tuple(pieces))
 
 
 def numpy_dtype(name: str) -> Any:
@@ -158,6 +170,14 @@ def put(tree: Tree, path: Path, value: Tree) -> Tree:
     return {**below, path[0]: put(below[path[0]], path[1:], value)}
 
 
+def held(tree: Tree) -> Any:
+    """Return a tree as flax restores from it, of NumPy's arrays."""
+    if isinstance(tree, dict | list):
+        below = {name: held(child) for name, child in children(tree)}
+        return below if isinstance(tree, dict) else list(below.values())
+    return tree.to_numpy() if isinstance(tree, Array) else tree
+
+
 def spell(path: Path) -> str:
     """Return a path as it is printed."""
     return "/".join(path) or "(the root)"
@@ -169,9 +189,3 @@ def describe(leaf: Tree) -> str:
         return f"{leaf.shape} {leaf.dtype}"
     text = repr(leaf)
     return text if len(text) <= 40 else text[:37] + "..."
-
-
-def _negative(block: memoryview, dtype: str) -> bytes:
-    import numpy as np
-
-    return bytes((-np.frombuffer(block, numpy_dtype(dtype))).tobytes())

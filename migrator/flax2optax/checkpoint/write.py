@@ -1,18 +1,21 @@
 """A converted checkpoint on disk: wholly there, or not at all.
 
-In: trees by file name. Out: a file or a folder in its place. Never: half of it, or a change of the source.
+In: conversions by file name. Out: a file or a folder in its place. Never: half of it, or a change of the source.
 """
 
 import os
 import shutil
 import tempfile
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any, Final, Literal
 
+from flax import serialization
+
+from .convert import Conversion
 from .packing import Progress, pack
-from .tree import Array, CheckpointError, Tree, numpy_dtype
+from .tree import Array, CheckpointError, Tree, at, numpy_dtype, put
 
 Format = Literal["msgpack", "orbax"]
 FORMATS: Final[tuple[Format, ...]] = ("msgpack", "orbax")
@@ -31,37 +34,42 @@ def check_place(source: Path, place: Path, *, force: bool) -> None:
         raise CheckpointError(f"{place} exists already; pass --force to replace it")
 
 
-def write_file(tree: Tree, place: Path, form: Format, progress: Progress) -> None:
+def write_file(done: Conversion, place: Path, form: Format, progress: Progress) -> None:
     """Write one checkpoint. Raises CheckpointError."""
     with _staged(place) as folder:
-        _write(tree, folder / place.name, form, progress)
+        _write(done, folder / place.name, form, progress)
         _exchange(folder / place.name, place)
 
 
 def write_folder(
-    trees: Iterator[tuple[str, Tree]], place: Path, form: Format, progress: Progress
+    every: Sequence[tuple[str, Conversion]], place: Path, form: Format, progress: Progress
 ) -> None:
     """Write several checkpoints into a folder of their own, one after the other. Raises CheckpointError."""
     with _staged(place) as folder:
         inner = folder / place.name
         inner.mkdir()
-        for name, tree in trees:
-            _write(tree, inner / name, form, progress)
+        for name, done in every:
+            _write(done, inner / name, form, progress)
         _exchange(inner, place)
 
 
-def _write(tree: Tree, place: Path, form: Format, progress: Progress) -> None:
+def _write(done: Conversion, place: Path, form: Format, progress: Progress) -> None:
     if form == "orbax":
-        _write_orbax(tree, place)
+        _write_orbax(done, place)
         return
     with open(place, "wb") as file:
-        pack(tree, file, progress)
+        pack(done.tree, file, progress)
         file.flush()
         os.fsync(file.fileno())
 
 
-def _write_orbax(tree: Tree, place: Path) -> None:
+def _write_orbax(done: Conversion, place: Path) -> None:
+    """Orbax tells tuples from dicts, so the state needs the program's own types."""
     import orbax.checkpoint as ocp
+
+    tree = _mapped(done.tree)
+    for path, structure in done.structures.items():
+        tree = put(tree, path, serialization.from_state_dict(structure, at(tree, path)))
 
     with ocp.PyTreeCheckpointer() as checkpointer:
         checkpointer.save(place.resolve(), _mapped(tree))
@@ -77,7 +85,7 @@ def _mapped(tree: Tree) -> Any:
         return [_mapped(child) for child in tree]
     if not isinstance(tree, Array):
         return tree
-    if len(tree.pieces) != 1 or tree.negated:
+    if len(tree.pieces) != 1 or tree.negated or tree.stored:
         return tree.to_numpy()
     (piece,) = tree.pieces
     flat = np.frombuffer(piece.buffer, numpy_dtype(tree.dtype), tree.size, piece.start)

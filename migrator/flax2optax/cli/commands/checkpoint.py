@@ -78,6 +78,7 @@ def _hyper_options(function: Callable[..., int]) -> Callable[..., int]:
 @click.option("--prefix", help="What the names of checkpoints in SRC begin with. [checkpoint_]")
 @click.option("--step", help="Of a folder, convert the checkpoint of this step only.")
 @click.option("--unreplicate", is_flag=True, help="Keep one replica of all.")
+@click.option("--cast", is_flag=True, help="Convert moments to the dtype that Optax keeps them in.")
 @click.option("--allow-pickle", is_flag=True, help="Read a pickle; none of its code is run.")
 @click.option("--force", is_flag=True, help="Replace DST.")
 @click.option("-q", "--quiet", is_flag=True, help="Print nothing but errors.")
@@ -190,7 +191,7 @@ def _wish(given: dict[str, Any]) -> "Wish":
     from flax2optax.checkpoint.target import load_template
 
     template = None if given["template"] is None else load_template(given["template"])
-    return Wish(_targets(given), template, given["form"], given["unreplicate"])
+    return Wish(_targets(given), template, given["form"], given["unreplicate"], given["cast"])
 
 
 def _targets(given: dict[str, Any]) -> "dict[str, Target]":

@@ -1,0 +1,109 @@
+"""What old flax trains and saves: every optimizer and its variants, in both precisions."""
+
+from dataclasses import dataclass
+
+ALL = ("0.3.2", "0.3.6", "0.5.3")
+BELIEF = ("0.3.6", "0.5.3")
+NEWEST = ("0.5.3",)
+OLDER = ("0.3.2", "0.3.6")
+
+
+@dataclass(frozen=True)
+class Case:
+    """How old flax makes an optimizer, and how it is named to the conversion; no `options` is the call itself."""
+
+    name: str
+    before: str
+    versions: tuple[str, ...] = ALL
+    dtype: str = "float32"
+    options: tuple[str, ...] = ()
+    focus: str | None = None
+    tree: str = "net"
+    steps: int = 4
+    saved: int = 2
+    layouts: tuple[str, ...] = ("root",)
+
+    @property
+    def casts(self) -> bool:
+        """Adafactor keeps its moments in float32 in flax, in the dtype of the parameters in Optax."""
+        return "Adafactor" in self.before and self.dtype == "bfloat16"
+
+
+EVERY = (
+    ("sgd", "optim.GradientDescent(0.1)", ALL),
+    ("momentum", "optim.Momentum(0.1)", ALL),
+    ("momentum_nesterov", "optim.Momentum(0.1, 0.8, nesterov=True)", ALL),
+    ("momentum_decay", "optim.Momentum(0.1, weight_decay=1e-2)", ALL),
+    ("adam", "optim.Adam(1e-2, beta2=0.9)", ALL),
+    ("adam_decay", "optim.Adam(1e-2, beta2=0.9, weight_decay=0.1)", ALL),
+    ("adabelief", "optim.AdaBelief(1e-2, beta2=0.9)", BELIEF),
+    ("adabelief_decay", "optim.AdaBelief(1e-2, beta2=0.9, weight_decay=0.1)", BELIEF),
+    ("adadelta", "optim.Adadelta(3.0, rho=0.95)", ALL),
+    ("adadelta_decay", "optim.Adadelta(3.0, weight_decay=0.01)", ALL),
+    ("adafactor", "optim.Adafactor(1e-2)", ALL),
+    ("adafactor_factored", "optim.Adafactor(1e-2, min_dim_size_to_factor=3)", ALL),
+    ("adafactor_momentum", "optim.Adafactor(1e-2, beta1=0.9, min_dim_size_to_factor=3)", ALL),
+    (
+        "adafactor_all",
+        "optim.Adafactor(1e-2, factored=False, beta1=0.9, weight_decay_rate=1e-3, epsilon2=0.1)",
+        ALL,
+    ),
+    ("adagrad", "optim.Adagrad(0.1)", ALL),
+    ("rmsprop", "optim.RMSProp(1e-2)", ALL),
+    ("rmsprop_centered", "optim.RMSProp(1e-2, beta2=0.95, eps=1e-5, centered=True)", ALL),
+    ("lamb", "optim.LAMB(0.5, beta2=0.9)", ALL),
+    ("lamb_decay", "optim.LAMB(0.5, beta2=0.9, weight_decay=0.1, eps=1e-5)", ALL),
+    ("lars", "optim.LARS(0.1)", ALL),
+    ("lars_decay", "optim.LARS(0.1, 0.8, weight_decay=1e-2, eps=1e-6, nesterov=True)", ALL),
+    ("weight_norm", "optim.WeightNorm(optim.Momentum(0.1))", NEWEST),
+    ("weight_norm_adam", "optim.WeightNorm(optim.Adam(1e-2, beta2=0.9), wn_decay=0.01)", NEWEST),
+)  # fmt: skip
+SINGLE = tuple(
+    Case(f"{name}.{dtype}", before, versions, dtype)
+    for name, before, versions in EVERY
+    for dtype in ("float32", "bfloat16")
+)
+GROUPS = (
+    Case(
+        "multi.float32",
+        "optim.MultiOptimizer((kernels, optim.Momentum(0.01)), (biases, optim.Momentum(0.1, 0.8)))",
+        options=("--group", "kernel=Momentum(0.01)", "--group", "bias=Momentum(0.1, 0.8)"),
+    ),
+    Case(
+        "multi.bfloat16",
+        "optim.MultiOptimizer((kernels, optim.Momentum(0.5)), (biases, optim.GradientDescent(0.1)))",
+        dtype="bfloat16",
+        saved=4,
+        steps=6,
+        options=("--group", "kernel=Momentum(0.5)", "--group", "bias=GradientDescent(0.1)"),
+    ),
+    Case(
+        "multi_kinds.float32",
+        "optim.MultiOptimizer((biases, optim.LARS(0.1)), (kernels, optim.Adam(1e-2)))",
+        options=("--group", "bias=LARS(0.1)", "--group", "kernel=Adam(1e-2)"),
+    ),
+    Case(
+        "focus.float32",
+        "optim.Adam(1e-2)",
+        focus="dense",
+        options=("--group", "/dense/=Adam(1e-2)"),
+    ),
+    Case(
+        "focus.bfloat16",
+        "optim.Momentum(0.1)",
+        dtype="bfloat16",
+        focus="dense",
+        options=("--group", "/dense/=Momentum(0.1)"),
+    ),
+)
+LAYOUTS = (
+    Case(
+        "layouts.float32",
+        "optim.Adam(1e-2)",
+        layouts=("bytes", "nested", "replicated", "pickle"),
+    ),
+    Case("layouts.scalar", "optim.Adam(1e-2)", tree="scalar", layouts=("bytes",)),
+)
+OLD_WEIGHT_NORM = Case("weight_norm.old", "optim.WeightNorm(optim.Momentum(0.1))", OLDER)
+TRAINED = (*SINGLE, *GROUPS)
+CASES = (*TRAINED, *LAYOUTS, OLD_WEIGHT_NORM)
