@@ -46,7 +46,7 @@ def infer(program: Program, paths: tuple[str, ...]) -> OptimizerFacts:
         # What was called for real in one pass need not be imagined in the next.
         grown = _believe(m, believed)
         called = frozenset(m.really_called)
-        found = tuple(importers(program, touched(m)))
+        found = (*importers(program, touched(m), set(paths)), *sorted(m.wanted - set(paths)))
         if not grown and not found and not called & m.imagined:
             break
         paths, really = (*paths, *found), called
@@ -60,6 +60,7 @@ def _pass(
     m = Machine(program)
     m.believed = believed
     m.known_calls = really
+    m.open.update(paths)
     m.run = lambda frame: run_frame(m, frame)
     m.call_bound = lambda frame, node, value: call_bound(m, frame, node, value)
     for path in paths:

@@ -222,6 +222,7 @@ def define_function(m: Machine, env: Env, function: t.Function) -> None:
     for decorator in reversed(function.decorators):
         wrapper = evaluate(m, env, decorator)
         names = {a.name for a in wrapper if isinstance(a, External)}
+        m.want(names)
         if names & TRANSPARENT or any(n.endswith((".setter", ".getter")) for n in names):
             continue
         if any(map(seen_into, wrapper)):
@@ -244,7 +245,9 @@ def defaults(m: Machine, env: Env, function: t.Function) -> None:
 def define_class(m: Machine, env: Env, class_: t.Class) -> None:
     """Bind a class: bases now, its body in a scope of its own."""
     for argument in class_.arguments:
-        m.store(("bases", class_.id), argument.id, evaluate(m, env, argument.value))
+        base = evaluate(m, env, argument.value)
+        m.want(a.name for a in base if isinstance(a, External))
+        m.store(("bases", class_.id), argument.id, base)
     inner = Env(env.frame, dict(env.vars), class_, set())
     for statement in class_.body:
         if isinstance(statement, t.AnnAssign) and isinstance(statement.target, t.Name):

@@ -9,7 +9,7 @@ from flax2optax.codemod.infer.calls import Args, bind, call_function, escape
 from flax2optax.codemod.infer.containers import elements, item
 from flax2optax.codemod.infer.machine import Frame, Machine
 from flax2optax.codemod.infer.objects import annotation_value, attribute, carried, family, store_attribute
-from flax2optax.codemod.infer.scope import Env
+from flax2optax.codemod.infer.scope import PROJECT, Env
 from flax2optax.codemod.infer.values import (
     NOTHING,
     OTHER,
@@ -109,6 +109,11 @@ def _unlisted(m: Machine, reader: Frame, node: t.Expression, name: str, args: Ar
         functions = frozenset(a for a in first if isinstance(a, FunctionRef | ClassRef))
         if functions:
             return functions
+    if name.startswith(PROJECT):
+        value = args.all()
+        if functions_in(value) or carried(m, reader, value, instances=True):
+            m.want((name,))
+        return OTHER
     return escape(m, reader, node, name.removeprefix("builtins."), args)
 
 

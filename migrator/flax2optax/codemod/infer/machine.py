@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import deque
-from collections.abc import Callable, Hashable
+from collections.abc import Callable, Hashable, Iterable
 from dataclasses import dataclass, field
 
 from flax2optax.codemod.index.program import Program
@@ -48,6 +48,8 @@ class Machine:
 
     def __init__(self, program: Program) -> None:
         self.program = program
+        self.open: set[str] = set()  # files that are read into; packages' own files always are
+        self.wanted: set[str] = set()  # files that an optimizer goes into, to be opened in the next pass
         self.frames: list[Frame] = []
         self.by_key: dict[Hashable, Frame] = {}
         self.frame_count: dict[Hashable, int] = {}
@@ -74,6 +76,16 @@ class Machine:
         self.depth = 0
         self.run: Callable[[Frame], None] = lambda frame: None
         self.call_bound: Callable[[Frame, NodeId, Value], Value] = lambda frame, node, value: NOTHING
+
+    def opens(self, path: str) -> bool:
+        """Whether a file is read into."""
+        return path in self.open or path.endswith("__init__.py")
+
+    def want(self, names: Iterable[str]) -> None:
+        """Ask for the files of these library names, as far as they are files of the program."""
+        for name in names:
+            if name.startswith("project:"):
+                self.wanted.add(name.split(":")[1])
 
     # Frames
 

@@ -31,12 +31,27 @@ def touched(m: Machine) -> set[str]:
             for owner in (("fields", ancestors(m, class_.id)[-1]), ("class", class_.id)):
                 if carries(m, m.frames[0], m.load_all(m.frames[0], owner), instances=True):
                     found.add(class_.module.path)
+    return _and_reexporters(m.program, found)
+
+
+def _and_reexporters(program: Program, found: set[str]) -> set[str]:
+    """Packages that import from these modules hand their names on."""
+    packages = [m for m in program.modules.values() if m.path.endswith("__init__.py")]
+    grown = True
+    while grown:
+        more = {
+            package.path
+            for package in packages
+            if package.path not in found and any(found & program.targets(package.path, s) for s in package.imports)
+        }
+        found |= more
+        grown = bool(more)
     return found
 
 
-def importers(program: Program, of: set[str]) -> list[str]:
-    """Files of the project, not read yet, that import one of these modules."""
-    waiting = sorted(program.paths - program.modules.keys())
+def importers(program: Program, of: set[str], opened: set[str]) -> list[str]:
+    """Files of the project, not opened yet, that import one of these modules."""
+    waiting = sorted(program.paths - opened)
     stems = {_stem(path) for path in of}
     return [path for path in waiting if _imports(program, path, of, stems)]
 

@@ -22,6 +22,7 @@ OPTIMIZER_CLASSES = frozenset({
     "Momentum", "MultiOptimizer", "Optimizer", "OptimizerDef", "OptimizerState", "RMSProp", "WeightNorm",
     "ReplicatedOptimizer",
 })  # fmt: skip
+PROJECT = "project:"  # a name of a file that is not opened: nothing of an optimizer is known to go there
 
 
 @dataclass(slots=True)
@@ -115,6 +116,8 @@ def star_imports(m: Machine, module: Frame) -> list[str]:
 def member(m: Machine, reader: Frame, path: str, name: str) -> Value:
     """A name of a project module as another module sees it; a submodule if it has no such name."""
     if not path.endswith("/"):
+        if not m.opens(path):
+            return one(External(f"{PROJECT}{path}:{name}"))
         frame = m.module_frame(path)
         m.ensure(frame)
         value = m.read(reader, frame, name)
@@ -161,7 +164,7 @@ def _plain_import(
     whole = m.program.resolve(path, statement, dotted)
     if whole is None:
         return name, library(wanted)
-    if not whole.endswith("/"):
+    if not whole.endswith("/") and m.opens(whole):
         m.ensure(m.module_frame(whole))
     if asname or "." not in dotted:
         return name, one(ModuleRef(whole))
