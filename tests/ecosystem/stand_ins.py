@@ -5,6 +5,7 @@ Only the launcher puts these in place; the packages' own sources stay as they ar
 
 import csv
 import gzip
+import importlib
 import io
 import sys
 from types import ModuleType
@@ -53,6 +54,7 @@ def read_csv(
 
 def install() -> None:
     """Make the absent modules importable, and give jax and numpy back the names that they have dropped since."""
+    importlib.import_module("flax.io")  # it looks for TensorFlow, and must not find a stand-in
     for name in ABSENT:
         sys.modules[name] = mock.MagicMock(name=name)
     sys.modules["tensorflow"].keras.Model = object  # type: ignore[attr-defined]

@@ -93,10 +93,12 @@ def _make_agent(agent: str, optimizer: str) -> Any:
 
     name, network, shape, dtype = AGENTS[agent]
     module = importlib.import_module(f"dopamine.jax.agents.{agent}.{agent}_agent")
-    module.select_action = _at_step_zero(module.select_action)
+    for user in (importlib.import_module("dopamine.jax.agents.dqn.dqn_agent"), module):
+        if hasattr(user, "select_action"):
+            user.select_action = _at_step_zero(user.select_action)
     gin.clear_config()
     _bind("create_optimizer", **OPTIMIZERS[optimizer])
-    _bind("JaxDQNAgent", seed=0, min_replay_history=HISTORY, update_period=1)
+    _bind("JaxDQNAgent", seed=0)
     for buffer in ("OutOfGraphReplayBuffer", "OutOfGraphPrioritizedReplayBuffer"):
         _bind(buffer, replay_capacity=100, batch_size=8)
     if network.startswith("Classic"):
@@ -109,6 +111,8 @@ def _make_agent(agent: str, optimizer: str) -> Any:
         observation_dtype=dtype,
         stack_size=1,
         network=getattr(networks, network),
+        min_replay_history=HISTORY,
+        update_period=1,
         target_update_period=10,
         epsilon_fn=_always_explore,
     )
