@@ -95,8 +95,8 @@ def test_one_optimizer_in_a_train_state(optim: ModuleType, folder: Path) -> None
     )
     new = migrated(name, folder)
     template = new.new_optimizer()
-    options = ["--tx", "own:tx"]
-    (folder / "own.py").write_text(
+    options = ["--tx", "own_rms:tx"]
+    (folder / "own_rms.py").write_text(
         "import optax\ntx = lambda: optax.rmsprop(0.01, eps_in_sqrt=False)\n"
     )
     assert main(["checkpoint", "checkpoint_3", "converted", *options]) == 0

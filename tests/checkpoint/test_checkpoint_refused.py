@@ -180,17 +180,17 @@ def test_a_folder_that_is_not_there(run: Run) -> None:
 
 
 def test_a_sign_that_cannot_be_known(run: Run) -> None:
-    Path("own.py").write_text(
+    Path("own_warm.py").write_text(
         "import optax, jax.numpy as jnp\n"
         "warm = lambda count: jnp.where(count < 10, 0., 1.)\n"
         "tx = optax.chain(optax.scale_by_learning_rate(warm), optax.trace(0.9))\n"
     )
-    code, told = run(data(momentum()), "--tx", "own:tx")
+    code, told = run(data(momentum()), "--tx", "own_warm:tx")
     assert code == 2
     assert (
         "it may be the state of LARS or Momentum, which differ in sign: name the optimizer" in told
     )
-    assert run(data(momentum()), "--tx", "own:tx", "--optimizer", "lars")[0] == 0
+    assert run(data(momentum()), "--tx", "own_warm:tx", "--optimizer", "lars")[0] == 0
 
 
 @pytest.mark.parametrize(

@@ -91,7 +91,7 @@ def _convert_one(
         parts = serialization.to_state_dict(found)
         form = "state" if "step" in parts and place == old.path else "explicit"
         own = getattr(found, "tx", None)
-        tx = target.tx if target.tx is not None else own if is_tx(own) else None
+        tx = own if is_tx(own) else target.tx
         target = Target(tx, _attribute(found, "opt_state"), target.kind)
     done = match(old, target, cast=wish.cast)
     below: dict[str, Tree] = {"params": old.target, "opt_state": done.opt_state}
