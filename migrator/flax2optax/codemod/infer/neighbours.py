@@ -6,10 +6,11 @@ import re
 from collections.abc import Iterable, Iterator
 
 from flax2optax.codemod.index.program import Program
-from flax2optax.codemod.index.tree import Alias, Import
+from flax2optax.codemod.index.tree import Alias, Function, Import
 from flax2optax.codemod.infer.machine import Machine
 from flax2optax.codemod.infer.objects import ancestors, carries
 
+_WORD = re.compile(r"[^\W\d]\w*")
 _IMPORT = re.compile(
     r"^[ \t]*(?:from[ \t]+(?P<dots>\.*)(?P<module>[\w.]*)[ \t]+import[ \t]+(?P<names>\([^)]*\)|[^\n#;]+)"
     r"|import[ \t]+(?P<plain>[^\n#;]+))",
@@ -17,55 +18,62 @@ _IMPORT = re.compile(
 )
 
 
-def touched(m: Machine) -> set[str]:
-    """Modules with a function or class through which an optimizer passes, by path."""
-    found: set[str] = set()
+def touched(m: Machine) -> dict[str, set[str]]:
+    """By path, the functions, classes and variables through which an optimizer passes."""
+    found: dict[str, set[str]] = {}
     for frame in m.frames:
-        values = (frame.returned, *frame.parameters.values())
+        path = frame.module.path
         if frame.function is None:
-            values = tuple(frame.variables.values())
-        if frame.module.path not in found and any(carries(m, frame, v, instances=True) for v in values):
-            found.add(frame.module.path)
+            names = [n for n, v in frame.variables.items() if carries(m, frame, v, instances=True)]
+            found.setdefault(path, set()).update(names)
+        elif any(carries(m, frame, v, instances=True) for v in (frame.returned, *frame.parameters.values())):
+            found.setdefault(path, set()).add(_outermost(frame.function))
     for class_ in m.classes.values():
-        if class_.module.path not in found:
-            for owner in (("fields", ancestors(m, class_.id)[-1]), ("class", class_.id)):
-                if carries(m, m.frames[0], m.load_all(m.frames[0], owner), instances=True):
-                    found.add(class_.module.path)
-    return _and_reexporters(m.program, found)
+        for owner in (("fields", ancestors(m, class_.id)[-1]), ("class", class_.id)):
+            if carries(m, m.frames[0], m.load_all(m.frames[0], owner), instances=True):
+                found.setdefault(class_.module.path, set()).add(class_.name)
+    return _and_reexporters(m.program, {path: names for path, names in found.items() if names})
 
 
-def _and_reexporters(program: Program, found: set[str]) -> set[str]:
+def _outermost(function: Function) -> str:
+    """The name by which another module reaches a function: its class's, or that of the function around it."""
+    while function.parent is not None and function.owner is None:
+        function = function.parent
+    return function.owner.name if function.owner is not None else function.name
+
+
+def _and_reexporters(program: Program, found: dict[str, set[str]]) -> dict[str, set[str]]:
     """Packages that import from these modules hand their names on."""
     packages = [m for m in program.modules.values() if m.path.endswith("__init__.py")]
     grown = True
     while grown:
-        more = {
-            package.path
-            for package in packages
-            if package.path not in found and any(found & program.targets(package.path, s) for s in package.imports)
-        }
-        found |= more
-        grown = bool(more)
+        grown = False
+        for package in packages:
+            sources = set().union(*(program.targets(package.path, s) for s in package.imports), set())
+            names = set().union(*(found[path] for path in sources & found.keys()), set())
+            if not names <= found.get(package.path, set()):
+                found.setdefault(package.path, set()).update(names)
+                grown = True
     return found
 
 
-def importers(program: Program, of: set[str], opened: set[str]) -> list[str]:
-    """Files of the project, not opened yet, that import one of these modules."""
+def importers(program: Program, of: dict[str, set[str]], opened: set[str]) -> list[str]:
+    """Files of the project, not opened yet, that import one of these modules and use one of these names."""
     waiting = sorted(program.paths - opened)
-    stems = {_stem(path) for path in of}
-    return [path for path in waiting if _imports(program, path, of, stems)]
+    return [path for path in waiting if _imports(program, path, of)]
+
+
+def _imports(program: Program, path: str, of: dict[str, set[str]]) -> bool:
+    text = program.read(path)
+    if text is None:
+        return False
+    words = set(_WORD.findall(text))
+    near = {target for target, names in of.items() if names & words and _stem(target) in words}
+    return bool(near) and any(near & program.targets(path, s) for s in _statements(text))
 
 
 def _stem(path: str) -> str:
-    parts = path.removesuffix(".py").removesuffix("/__init__").rsplit("/", 1)
-    return parts[-1]
-
-
-def _imports(program: Program, path: str, of: set[str], stems: set[str]) -> bool:
-    text = program.read(path)
-    if text is None or not any(stem in text for stem in stems):
-        return False
-    return any(of & program.targets(path, statement) for statement in _statements(text))
+    return path.removesuffix(".py").removesuffix("/__init__").rsplit("/", 1)[-1]
 
 
 def _statements(text: str) -> Iterator[Import]:
