@@ -15,20 +15,20 @@ from flax2optax.codemod.infer.values import (
     Container,
     Instance,
     Literal,
-    OptimizerClass,
     TupleOf,
     Value,
 )
 from flax2optax.codemod.outcome import Form
 from flax2optax.codemod.plan.clips import ClipFold, find_clips
-from flax2optax.codemod.plan.constructors import CannotBuild, Rate, last_rate
+from flax2optax.codemod.plan.constructors import Rate
 from flax2optax.codemod.plan.decide import decide
 from flax2optax.codemod.plan.draft import Draft
 from flax2optax.codemod.plan.edits import FlowPlan, MigrationPlan
 from flax2optax.codemod.plan.forms import choose_explicit
 from flax2optax.codemod.plan.occurrences import Occurrence, occurrences
-from flax2optax.codemod.plan.state_form import FlowFacts, plan_occurrence, plan_string_annotation
-from flax2optax.codemod.plan.steps import take_apart
+from flax2optax.codemod.plan.rates import FlowFacts, flow_rate
+from flax2optax.codemod.plan.replicas import replicated_axis
+from flax2optax.codemod.plan.state_form import plan_occurrence, plan_string_annotation
 
 
 def plan(
@@ -39,7 +39,7 @@ def plan(
     uses = {
         path: list(occurrences(facts, module)) for path, module in facts.program.modules.items()
     }
-    clips = find_clips(facts, uses)
+    clips = find_clips(facts, uses, unsafe=unsafe)
     known = _flow_facts(facts, [use for found in uses.values() for use in found], clips)
     for path, found in uses.items():
         module = facts.program.modules[path]
@@ -76,37 +76,14 @@ def _flow_facts(
     roots = {facts.flows.find(site) for site in facts.flows.parent}
     result = {}
     for root in roots:
-        rate, bare = _rate(facts, found.get(root, [])), _bare(facts, found.get(root, []))
-        # A rate in the state is written to the transformation's own state, which a chain would wrap.
-        front = clips[root].front if root in clips and rate is not Rate.STATE else ()
-        result[root] = FlowFacts(rate, bare, front)
+        its = found.get(root, [])
+        how, axis = flow_rate(facts, its), replicated_axis(its)
+        # A chain would wrap the state that a rate is written to, and hide an update that takes overrides.
+        # Steps of a replicated optimizer average the gradients behind a clip.
+        front = clips[root].front if root in clips and how.rate not in (Rate.STATE, Rate.UPDATE) and not axis else ()
+        made = tuple(use for use in its if use.kind == "construct")
+        result[root] = FlowFacts(how.rate, _bare(facts, its), front, how.overridden, how.groups, made, axis)
     return result
-
-
-def _rate(facts: OptimizerFacts, uses: list[Occurrence]) -> Rate:
-    steps = [take_apart(use.node) for use in uses if use.kind == "apply" and isinstance(use.node, t.Call)]
-    rated = [step for step in steps if step.rate is not None]
-    if not steps:
-        made = [use.node for use in uses if use.kind == "construct" and isinstance(use.node, t.Call)]
-        given = all(any(a.keyword in (None, "learning_rate") for a in node.args) for node in made)
-        return Rate.CONSTRUCTOR if given else Rate.STEP
-    if not rated:
-        return Rate.CONSTRUCTOR
-    if len(rated) == len(steps) and all(_last(facts, use) for use in uses if use.kind == "construct"):
-        return Rate.STEP
-    return Rate.STATE
-
-
-def _last(facts: OptimizerFacts, use: Occurrence) -> bool:
-    assert isinstance(use.node, t.Call)
-    for atom in facts.machine.definitions[use.node.id]:
-        if isinstance(atom, OptimizerClass) and not atom.class_:
-            try:
-                if not last_rate(atom.name, use.node):
-                    return False
-            except (CannotBuild, KeyError, ValueError):
-                return True
-    return True
 
 
 def _bare(facts: OptimizerFacts, uses: list[Occurrence]) -> bool:

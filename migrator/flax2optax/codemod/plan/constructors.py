@@ -3,14 +3,15 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from enum import StrEnum
-
-from flax2optax_rules import RULES, RuleError, Variant, bind, choose, defaults, render
+from types import MappingProxyType
 
 from flax2optax.codemod.index import tree as t
 from flax2optax.codemod.index.tree import NodeId
 from flax2optax.codemod.plan.edits import Hole, Pieces
+from flax2optax_rules import RULES, RuleError, Variant, bind, choose, defaults, hyper_params, render
 
 
 class Rate(StrEnum):
@@ -19,6 +20,14 @@ class Rate(StrEnum):
     CONSTRUCTOR = "constructor"  # in the transformation, as the constructor gave it
     STEP = "step"  # in the step: the updates are multiplied by minus the rate
     STATE = "state"  # in the transformation's state, set by the step
+    MIXED = "mixed"  # in the step, which takes the constructor's where it gives none
+    GROUPS = "groups"  # in the transformation, which the step gives one rate per group
+    UPDATE = (
+        "update"  # in the transformation of a class of the program, whose update takes overrides
+    )
+
+
+UNSCALED = frozenset({Rate.STEP, Rate.MIXED, Rate.GROUPS})
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,57 +48,161 @@ class CannotBuild(Exception):
         self.code = code
 
 
+Spread = Mapping[NodeId, Mapping[str, str]]  # `**kwargs` by its node -> keyword -> source
 _MARK = re.compile(r"__hole(\d+)__")
-_PRIMARY = (t.Name, t.Attribute, t.Call, t.Subscript, t.Constant, t.Sequence, t.Dict, t.Comprehension, t.FString)
+_PRIMARY = (
+    t.Name,
+    t.Attribute,
+    t.Call,
+    t.Subscript,
+    t.Constant,
+    t.Sequence,
+    t.Dict,
+    t.Comprehension,
+    t.FString,
+)
+
+
+def hole(node: t.Expression) -> str:
+    """What stands for a node in the text of a template."""
+    return f"__hole{node.id}__"
 
 
 def last_rate(name: str, node: t.Call) -> bool:
     """Whether the learning rate is the last thing the optimizer applies."""
-    return choose(RULES[name], _literals(bind(RULES[name], *_arguments(name, node)), node)).unscaled is not None
+    arguments = bind(RULES[name], *_arguments(name, node, {}))
+    return choose(RULES[name], _literals(arguments, node)).unscaled is not None
 
 
-def build(name: str, node: t.Call, rate: Rate, optax: str = "optax") -> Built:
+def build(
+    name: str,
+    node: t.Call,
+    rate: Rate,
+    optax: str = "optax",
+    overridden: Sequence[str] = (),
+    spread: Spread = MappingProxyType({}),
+) -> Built:
     """The Optax expression of `flax.optim.<name>(…)`; raises `CannotBuild`."""
     try:
-        return _build(name, node, rate, optax)
+        positional, keywords = _arguments(name, node, spread)
+        return _build(name, node, bind(RULES[name], positional, keywords), rate, optax, overridden)
     except RuleError as error:
         code = "FXO203" if "learning_rate" in str(error) else "FXO202"
         raise CannotBuild(code, str(error)) from error
 
 
-def _build(name: str, node: t.Call, rate: Rate, optax: str) -> Built:
+def _build(
+    name: str,
+    node: t.Call,
+    arguments: dict[str, str],
+    rate: Rate,
+    optax: str,
+    overridden: Sequence[str],
+) -> Built:
     rule = RULES[name]
-    arguments = bind(rule, *_arguments(name, node))
-    variant = choose(rule, _literals(arguments, node))
-    filled = {**defaults(rule), **arguments}
-    if rate is Rate.CONSTRUCTOR:
-        text = render(variant.write, arguments, defaults(rule))
-    elif rate is Rate.STEP:
-        if variant.unscaled is None:
-            raise CannotBuild("FXO502", f"{name} does not apply its rate last")
-        text = render(variant.unscaled, arguments, defaults(rule))
+    fixed = {
+        key: value
+        for key, value in arguments.items()
+        if key not in overridden or key == "learning_rate"
+    }
+    traced = {key: key for key in overridden}
+    literals = _literals(fixed, node)
+    variant = choose(rule, {**literals, **traced} if rate is Rate.STATE else literals)
+    if rate is Rate.STATE:
+        text = _injected(name, variant, arguments, traced)
     else:
-        text = _injected(variant, arguments, filled, defaults(rule))
+        text = render(_template(name, variant, rate), arguments, defaults(rule))
     if optax != "optax":
         text = re.sub(r"\boptax\.", f"{optax}.", text)
     imports = ["optax", *(["jax.numpy"] if "jnp." in text else [])]
     return Built(_pieces(text, node), variant.needs, variant.note, tuple(imports))
 
 
-def _injected(variant: Variant, arguments: dict[str, str], filled: dict[str, str], known: dict[str, str]) -> str:
-    body = render(variant.write, {**arguments, "learning_rate": "learning_rate"}, known)
-    first = filled.get("learning_rate", "None")
-    first = "0.0" if first == "None" else first
-    return f"optax.inject_hyperparams(lambda learning_rate: {body})(learning_rate={first})"
+def build_callable(
+    name: str, parameters: Mapping[str, bool], positional: int, rate: Rate, optax: str
+) -> Built:
+    """A callable with flax's parameters; each says whether every call gives it, the first ones by position."""
+    rule = RULES[name]
+    known = defaults(rule)
+    order = [key for key in hyper_params(rule) if key in parameters]
+    if set(order) != set(parameters) or any(
+        not parameters[key] and known.get(key, "None") == "None" for key in order
+    ):
+        raise CannotBuild("FXO202", f"the calls of {name} do not agree in their arguments")
+    given = {key: key for key in order}
+    try:
+        variant = choose(rule, given)
+        text = render(_template(name, variant, rate), given, known)
+    except RuleError as error:
+        raise CannotBuild(
+            "FXO203" if "learning_rate" in str(error) else "FXO202", str(error)
+        ) from error
+    direct = re.fullmatch(r"(optax\.\w+)\((.*)\)", text)
+    if direct is not None and _same_arguments(direct[2], order, positional):
+        text = direct[1]
+    else:
+        listed = (key if parameters[key] else f"{key}={known[key]}" for key in order)
+        text = f"lambda {', '.join(listed)}: {text}"
+    imports = ["optax", *(["jax.numpy"] if "jnp." in text else [])]
+    text = re.sub(r"\boptax\.", f"{optax}.", text)
+    return Built((text,), variant.needs, variant.note, tuple(imports))
 
 
-def _arguments(name: str, node: t.Call) -> tuple[list[str], dict[str, str]]:
+def _same_arguments(inside: str, order: list[str], positional: int) -> bool:
+    """Whether Optax's function takes these very arguments, by the same names and at the same places."""
+    parts = inside.split(", ") if inside else []
+    named = [part for part in parts if part != "learning_rate"]
+    places = parts[: max(positional, 1)]
+    return (
+        all(part == f"{part.split('=')[0]}={part.split('=')[0]}" for part in named)
+        and [part.split("=")[0] for part in parts] == order
+        and positional <= len([part for part in places if part == "learning_rate"])
+    )
+
+
+def _template(name: str, variant: Variant, rate: Rate) -> str:
+    if rate not in UNSCALED:
+        return variant.write
+    if variant.unscaled is None:
+        raise CannotBuild("FXO502", f"{name} does not apply its rate last")
+    return variant.unscaled
+
+
+TRACEABLE = MappingProxyType({
+    "Adam": ("beta1", "beta2", "weight_decay"),
+    "AdaBelief": ("beta1", "beta2", "weight_decay"),
+    "LAMB": ("beta1", "beta2", "weight_decay"),
+    "Momentum": ("beta", "weight_decay"),
+    "RMSProp": ("beta2",),
+})  # fmt: skip
+
+
+def _injected(
+    name: str, variant: Variant, arguments: dict[str, str], traced: dict[str, str]
+) -> str:
+    """A transformation whose state has the overridden hyperparameters, at first with the constructor's values."""
+    strange = [key for key in traced if key not in ("learning_rate", *TRACEABLE.get(name, ()))]
+    if strange:
+        raise CannotBuild("FXO503", f"the steps of {name} override {', '.join(strange)}")
+    known = defaults(RULES[name])
+    body = render(variant.write, {**arguments, **traced}, known)
+    first = {key: arguments.get(key, known.get(key, "None")) for key in traced}
+    given = ", ".join(
+        f"{key}={'0.0' if value == 'None' else value}" for key, value in first.items()
+    )
+    return f"optax.inject_hyperparams(lambda {', '.join(traced)}: {body})({given})"
+
+
+def _arguments(name: str, node: t.Call, spread: Spread) -> tuple[list[str], dict[str, str]]:
     positional: list[str] = []
     keywords: dict[str, str] = {}
     for argument in node.args:
+        if argument.value.id in spread:
+            keywords.update(spread[argument.value.id])
+            continue
         if argument.star and not (name == "MultiOptimizer" and argument.star == "*"):
             raise CannotBuild("FXO202", f"the arguments of {name} are computed ({argument.star}…)")
-        mark = f"__hole{argument.value.id}__"
+        mark = hole(argument.value)
         if isinstance(argument.value, t.Constant) and argument.value.value is None:
             mark = "None"
         if argument.keyword is None:
@@ -101,7 +214,7 @@ def _arguments(name: str, node: t.Call) -> tuple[list[str], dict[str, str]]:
 
 def _literals(arguments: dict[str, str], node: t.Call) -> dict[str, str]:
     """The arguments with literals spelled out, as the rules' conditions read them."""
-    constants = {f"__hole{a.value.id}__": a.value for a in node.args}
+    constants = {hole(a.value): a.value for a in node.args}
     result = {}
     for name, mark in arguments.items():
         value = constants.get(mark)
@@ -119,7 +232,7 @@ def _pieces(text: str, node: t.Call) -> Pieces:
         before, after = text[: mark.start()].rstrip()[-1:], text[mark.end() :].lstrip()[:1]
         alone = before in ("", "(", "[", ",", "=", "*") and after in ("", ")", "]", ",")
         id_ = int(mark[1])
-        pieces.append(Hole(id_, wrap=not alone and not isinstance(values[id_], _PRIMARY)))
+        pieces.append(Hole(id_, wrap=not alone and not isinstance(values.get(id_), _PRIMARY)))
         position = mark.end()
     pieces.append(text[position:])
     return tuple(p for p in pieces if p != "")

@@ -9,7 +9,13 @@ from flax2optax.codemod.index.tree import NodeId
 from flax2optax.codemod.index.walk import Node
 from flax2optax.codemod.infer import OptimizerFacts
 from flax2optax.codemod.plan.edits import Edit, Finding, FlowPlan, Hole, Piece, Pieces
-from flax2optax.codemod.plan.names import Spelling, fresh, module_spelling, names_in, object_spelling
+from flax2optax.codemod.plan.names import (
+    Spelling,
+    fresh,
+    module_spelling,
+    names_in,
+    object_spelling,
+)
 
 TRAIN_STATE = "flax.training.train_state.TrainState"
 

@@ -21,13 +21,20 @@ from flax2optax.codemod.infer.values import (
 )
 from flax2optax.codemod.plan.constructors import Rate
 from flax2optax.codemod.plan.draft import Draft, pieces, simple, statement_of
-from flax2optax.codemod.plan.edits import Edit, Hole, InsertBefore, Pieces, Replace, ReplaceStatement
+from flax2optax.codemod.plan.edits import (
+    Edit,
+    Hole,
+    InsertBefore,
+    Pieces,
+    Replace,
+    ReplaceStatement,
+)
 from flax2optax.codemod.plan.explicit_calls import check_functions
 from flax2optax.codemod.plan.explicit_names import Halves, Namer, NotExplicit, Scope, scope_of
 from flax2optax.codemod.plan.explicit_tx import Transformation, find_transformation
 from flax2optax.codemod.plan.occurrences import Occurrence, parent
-from flax2optax.codemod.plan.state_form import FlowFacts
-from flax2optax.codemod.plan.steps import Step, take_apart
+from flax2optax.codemod.plan.overrides import Step, take_apart
+from flax2optax.codemod.plan.rates import FlowFacts
 
 HANDLED = frozenset({"construct", "create", "target", "apply"})
 
@@ -145,9 +152,7 @@ def _name(self: Explicit, edits: list[Edit], node: t.Name, above: tuple[Node, ..
     elif isinstance(over, t.Assign):
         if not (isinstance(over.value, t.Call) and _is_use(self, over.value)):
             edits.append(Replace(node.id, (both,)))
-    elif isinstance(over, t.Return):
-        edits.append(Replace(node.id, (both,)))
-    elif isinstance(over, t.Sequence) and over.kind == "tuple":
+    elif isinstance(over, t.Return) or (isinstance(over, t.Sequence) and over.kind == "tuple"):
         edits.append(Replace(node.id, (both,)))
     else:
         raise NotExplicit(node.id, "it stands where two values cannot")
@@ -208,7 +213,7 @@ def _apply(self: Explicit, edits: list[Edit], use: Occurrence) -> None:
     assert isinstance(use.node, t.Call)
     step = take_apart(use.node)
     statement = statement_of(use.above, self.module)
-    if step.problem or step.others or step.gradients is None or self.known.rate is Rate.STATE:
+    if step.problem or step.others or step.gradients is None or self.known.rate not in (Rate.CONSTRUCTOR, Rate.STEP):
         raise NotExplicit(use.node.id, "the step overrides hyperparameters")
     if statement is None or not isinstance(step.optimizer, t.Name):
         raise NotExplicit(use.node.id, "the step stands where no lines can be put before it")

@@ -8,12 +8,12 @@ from flax2optax.codemod.index import tree as t
 from flax2optax.codemod.index.tree import NodeId
 from flax2optax.codemod.index.walk import Node, walk
 from flax2optax.codemod.infer.values import Definition
-from flax2optax.codemod.plan.draft import Draft, pieces
 from flax2optax.codemod.plan.clips import chained
+from flax2optax.codemod.plan.draft import Draft, pieces
 from flax2optax.codemod.plan.edits import Edit, Pieces, Replace, ReplaceStatement
 from flax2optax.codemod.plan.explicit_names import NotExplicit, Scope, functions_above, scope_of
 from flax2optax.codemod.plan.occurrences import Occurrence, parent
-from flax2optax.codemod.plan.state_form import FlowFacts
+from flax2optax.codemod.plan.rates import FlowFacts
 
 
 @dataclass
@@ -42,7 +42,7 @@ def find_transformation(
     """One variable for all creates, or a new one beside the only create."""
     creates = [use for use in uses if use.kind == "create"]
     variables = {_variable(module, use) for use in creates}
-    if len(variables) != 1 or known.clips and len(creates) > 1:
+    if len(variables) != 1 or (known.clips and len(creates) > 1):
         raise NotExplicit(creates[0].node.id if creates else 0, "it is made from more than one definition")
     (variable,) = variables
     if variable is None:

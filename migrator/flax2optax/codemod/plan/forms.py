@@ -12,7 +12,8 @@ from flax2optax.codemod.plan.edits import FlowPlan
 from flax2optax.codemod.plan.explicit_form import plan_explicit
 from flax2optax.codemod.plan.explicit_names import NotExplicit
 from flax2optax.codemod.plan.occurrences import Occurrence
-from flax2optax.codemod.plan.state_form import FlowFacts, plan_occurrence
+from flax2optax.codemod.plan.rates import FlowFacts
+from flax2optax.codemod.plan.state_form import plan_occurrence
 
 
 def choose_explicit(

@@ -4,29 +4,26 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable
-from dataclasses import dataclass
 
 from flax2optax.codemod.index import tree as t
 from flax2optax.codemod.index.tree import NodeId
-from flax2optax.codemod.infer.values import Optimizer, OptimizerClass
+from flax2optax.codemod.infer.values import Optimizer
+from flax2optax.codemod.plan.classes import plan_class_value
 from flax2optax.codemod.plan.clips import chained
-from flax2optax.codemod.plan.constructors import CannotBuild, Rate, build
+from flax2optax.codemod.plan.custom import plan_base
+from flax2optax.codemod.plan.definitions import plan_construct
 from flax2optax.codemod.plan.draft import TRAIN_STATE, Draft, pieces
 from flax2optax.codemod.plan.edits import Hole, Pieces, Replace
-from flax2optax.codemod.plan.occurrences import Occurrence
+from flax2optax.codemod.plan.hyper_params import plan_hyper_params
+from flax2optax.codemod.plan.methods import plan_method
+from flax2optax.codemod.plan.occurrences import Occurrence, parent
+from flax2optax.codemod.plan.rates import FlowFacts
 from flax2optax.codemod.plan.steps import plan_step
 
 
-@dataclass(frozen=True, slots=True)
-class FlowFacts:
-    """What the form must know of a whole flow before it writes a line of it."""
-
-    rate: Rate
-    bare: bool  # params are an array, a tuple or a record, which TrainState's own methods cannot take
-    clips: tuple[Pieces, ...] = ()  # transformations in front of the optimizer's
-
-
-def plan_occurrence(draft: Draft, module: t.Module, use: Occurrence, of: Callable[[NodeId], FlowFacts]) -> None:
+def plan_occurrence(
+    draft: Draft, module: t.Module, use: Occurrence, of: Callable[[NodeId], FlowFacts]
+) -> None:
     """Write the edits and findings of one use."""
     handler = _HANDLERS.get(use.kind)
     if handler is not None:
@@ -35,68 +32,9 @@ def plan_occurrence(draft: Draft, module: t.Module, use: Occurrence, of: Callabl
         _stop_unknown(draft, module, use)
 
 
-def _construct(draft: Draft, module: t.Module, use: Occurrence, of: Callable[[NodeId], FlowFacts]) -> None:
-    assert isinstance(use.node, t.Call) and use.flow is not None
-    flow = draft.flow(use.flow)
-    for atom in draft.facts.machine.definitions[use.node.id]:
-        if not isinstance(atom, OptimizerClass):
-            continue
-        draft.find(flow, "FXO201", use.node.id, f"`{atom.name}` was removed with flax.optim")
-        if atom.name in ("Optimizer", "OptimizerState"):
-            draft.stop(flow, "FXO205", use.node.id, f"`flax.optim.{atom.name}` is constructed directly")
-        elif atom.class_:
-            draft.stop(flow, "FXO204", use.node.id, "the optimizer is a class of this program")
-        elif atom.name not in _BUILDABLE:
-            draft.stop(flow, "FXO201", use.node.id, f"no rule for `flax.optim.{atom.name}`")
-        else:
-            _build(draft, module, use, atom.name, of(use.flow))
-
-
-_BUILDABLE = frozenset({
-    "Adam", "AdaBelief", "Adadelta", "Adafactor", "Adagrad", "GradientDescent", "LAMB", "LARS",
-    "Momentum", "MultiOptimizer", "RMSProp", "WeightNorm",
-})  # fmt: skip
-
-
-def _build(draft: Draft, module: t.Module, use: Occurrence, name: str, known: FlowFacts) -> None:
-    assert isinstance(use.node, t.Call) and use.flow is not None
-    flow = draft.flow(use.flow)
-    if not _names_the_class(draft, use.node):
-        draft.stop(flow, "FXO202", use.node.id, "which optimizer is made is decided at run time")
-        return
-    if known.rate is Rate.STATE and name in ("MultiOptimizer", "WeightNorm"):
-        draft.stop(flow, "FXO502", use.node.id, f"{name} with a learning rate that is not applied last")
-        return
-    try:
-        built = build(name, use.node, known.rate, draft.library(flow, module, "optax"))
-    except CannotBuild as error:
-        draft.stop(flow, error.code, use.node.id, str(error))
-        return
-    for support in built.needs:
-        draft.support(flow, module, support)
-    for dotted in built.imports:
-        if dotted != "optax":
-            draft.library(flow, module, dotted)
-    if built.note:
-        draft.note(flow, "FXO201", use.node.id, built.note)
-    draft.edit(flow, Replace(use.node.id, built.pieces))
-
-
-def _names_the_class(draft: Draft, node: t.Call) -> bool:
-    """Whether the call spells the class itself, not a variable that holds it."""
-    func = node.func
-    while isinstance(func, t.Attribute):
-        func = func.value
-    if not isinstance(func, t.Name):
-        return False
-    module = draft.facts.program.owner(node.id)
-    return any(
-        func.name in (a.asname or a.name.split(".")[0] for a in statement.aliases) or not statement.aliases
-        for statement in module.imports
-    )
-
-
-def create_pieces(draft: Draft, module: t.Module, use: Occurrence, known: FlowFacts, params: Pieces, tx: Pieces) -> Pieces:
+def create_pieces(
+    draft: Draft, module: t.Module, use: Occurrence, known: FlowFacts, params: Pieces, tx: Pieces
+) -> Pieces:
     """The expression that makes the TrainState."""
     assert use.flow is not None
     flow = draft.flow(use.flow)
@@ -110,15 +48,27 @@ def create_pieces(draft: Draft, module: t.Module, use: Occurrence, known: FlowFa
             ", opt_state=", tx, ".init(", params, "))",
         )  # fmt: skip
     return pieces(
-        f"{state}.create(\n    apply_fn=None, params=", params, ", tx=", tx, f").replace(step={jnp}.int32(0))"
+        f"{state}.create(\n    apply_fn=None, params=",
+        params,
+        ", tx=",
+        tx,
+        f").replace(step={jnp}.int32(0))",
     )
 
 
-def _create(draft: Draft, module: t.Module, use: Occurrence, of: Callable[[NodeId], FlowFacts]) -> None:
-    assert isinstance(use.node, t.Call) and isinstance(use.node.func, t.Attribute) and use.flow is not None
+def _create(
+    draft: Draft, module: t.Module, use: Occurrence, of: Callable[[NodeId], FlowFacts]
+) -> None:
+    assert (
+        isinstance(use.node, t.Call)
+        and isinstance(use.node.func, t.Attribute)
+        and use.flow is not None
+    )
     flow = draft.flow(use.flow)
     draft.find(flow, "FXO302", use.node.id, "`OptimizerDef.create` was removed with flax.optim")
-    arguments = {a.keyword or ("target", "focus")[i]: a.value for i, a in enumerate(use.node.args[:2])}
+    arguments = {
+        a.keyword or ("target", "focus")[i]: a.value for i, a in enumerate(use.node.args[:2])
+    }
     if "target" not in arguments or len(use.node.args) > 2 or any(a.star for a in use.node.args):
         draft.stop(flow, "FXO302", use.node.id, "the arguments of `create` are computed")
         return
@@ -128,10 +78,14 @@ def _create(draft: Draft, module: t.Module, use: Occurrence, of: Callable[[NodeI
         draft.support(flow, module, "multi_optimizer")
         tx = pieces("multi_optimizer((", focus.id, ", ", tx, "))")
     params = (Hole(arguments["target"].id),)
-    draft.edit(flow, Replace(use.node.id, create_pieces(draft, module, use, of(use.flow), params, tx)))
+    draft.edit(
+        flow, Replace(use.node.id, create_pieces(draft, module, use, of(use.flow), params, tx))
+    )
 
 
-def _create_value(draft: Draft, module: t.Module, use: Occurrence, of: Callable[[NodeId], FlowFacts]) -> None:
+def _create_value(
+    draft: Draft, module: t.Module, use: Occurrence, of: Callable[[NodeId], FlowFacts]
+) -> None:
     """`jax.jit(definition.create)`: a lambda that does what `create` did."""
     assert isinstance(use.node, t.Attribute) and use.flow is not None
     flow = draft.flow(use.flow)
@@ -141,27 +95,38 @@ def _create_value(draft: Draft, module: t.Module, use: Occurrence, of: Callable[
     draft.edit(flow, Replace(use.node.id, pieces(f"lambda {name}: ", made)))
 
 
-def _target(draft: Draft, module: t.Module, use: Occurrence, of: Callable[[NodeId], FlowFacts]) -> None:
+def _target(
+    draft: Draft, module: t.Module, use: Occurrence, of: Callable[[NodeId], FlowFacts]
+) -> None:
     assert isinstance(use.node, t.Attribute) and use.flow is not None
     flow = draft.flow(use.flow)
     draft.find(flow, "FXO303", use.node.id, "`Optimizer.target` is `params` in Optax's terms")
     draft.edit(flow, Replace(use.node.attr_id, ("params",)))
 
 
-def _step(draft: Draft, module: t.Module, use: Occurrence, of: Callable[[NodeId], FlowFacts]) -> None:
-    assert isinstance(use.node, t.Attribute) and isinstance(use.node.value, t.Attribute) and use.flow is not None
+def _step(
+    draft: Draft, module: t.Module, use: Occurrence, of: Callable[[NodeId], FlowFacts]
+) -> None:
+    assert (
+        isinstance(use.node, t.Attribute)
+        and isinstance(use.node.value, t.Attribute)
+        and use.flow is not None
+    )
     flow = draft.flow(use.flow)
     draft.find(flow, "FXO304", use.node.id, "the step counter is a field of the state")
     draft.edit(flow, Replace(use.node.id, pieces(use.node.value.value.id, ".step")))
 
 
-def _apply(draft: Draft, module: t.Module, use: Occurrence, of: Callable[[NodeId], FlowFacts]) -> None:
+def _apply(
+    draft: Draft, module: t.Module, use: Occurrence, of: Callable[[NodeId], FlowFacts]
+) -> None:
     assert use.flow is not None
-    known = of(use.flow)
-    plan_step(draft, module, use, known.rate, bare=known.bare)
+    plan_step(draft, module, use, of(use.flow))
 
 
-def _replace(draft: Draft, module: t.Module, use: Occurrence, of: Callable[[NodeId], FlowFacts]) -> None:
+def _replace(
+    draft: Draft, module: t.Module, use: Occurrence, of: Callable[[NodeId], FlowFacts]
+) -> None:
     assert isinstance(use.node, t.Call) and use.flow is not None
     flow = draft.flow(use.flow)
     draft.find(flow, "FXO305", use.node.id, "`Optimizer.replace` names the fields of flax.optim")
@@ -169,14 +134,25 @@ def _replace(draft: Draft, module: t.Module, use: Occurrence, of: Callable[[Node
         value = argument.value
         if argument.keyword == "target":
             draft.edit(flow, Replace(argument.keyword_id, ("params",)))
-        elif argument.keyword == "state" and isinstance(value, t.Attribute) and value.attr == "state":
+        elif (
+            argument.keyword == "state" and isinstance(value, t.Attribute) and value.attr == "state"
+        ):
             other = value.value.id
-            draft.edit(flow, Replace(argument.id, pieces("step=", other, ".step, opt_state=", other, ".opt_state")))
+            draft.edit(
+                flow,
+                Replace(
+                    argument.id, pieces("step=", other, ".step, opt_state=", other, ".opt_state")
+                ),
+            )
         else:
-            draft.stop(flow, "FXO305", argument.id, f"`replace` sets `{argument.keyword or argument.star}`")
+            draft.stop(
+                flow, "FXO305", argument.id, f"`replace` sets `{argument.keyword or argument.star}`"
+            )
 
 
-def _state(draft: Draft, module: t.Module, use: Occurrence, of: Callable[[NodeId], FlowFacts]) -> None:
+def _state(
+    draft: Draft, module: t.Module, use: Occurrence, of: Callable[[NodeId], FlowFacts]
+) -> None:
     assert use.flow is not None
     over = use.above[-1] if use.above else None
     call = use.above[-2] if len(use.above) > 1 else None
@@ -192,29 +168,40 @@ def _state(draft: Draft, module: t.Module, use: Occurrence, of: Callable[[NodeId
     )  # fmt: skip
 
 
-def _method(draft: Draft, module: t.Module, use: Occurrence, of: Callable[[NodeId], FlowFacts]) -> None:
-    assert isinstance(use.node, t.Call) and isinstance(use.node.func, t.Attribute) and use.flow is not None
-    flow = draft.flow(use.flow)
-    node, func = use.node, use.node.func
-    if use.name == "state_dict":
-        name = draft.library(flow, module, "flax.serialization")
-        draft.find(flow, "FXO701", node.id, "`Optimizer.state_dict` was removed with flax.optim")
-        draft.edit(flow, Replace(node.id, pieces(f"{name}.to_state_dict(", func.value.id, ")")))
-    elif use.name == "restore_state" and len(node.args) == 1:
-        name = draft.library(flow, module, "flax.serialization")
-        draft.find(flow, "FXO701", node.id, "`Optimizer.restore_state` was removed with flax.optim")
-        state = node.args[0].value.id
-        draft.edit(flow, Replace(node.id, pieces(f"{name}.from_state_dict(", func.value.id, ", ", state, ")")))
+def _method(
+    draft: Draft, module: t.Module, use: Occurrence, of: Callable[[NodeId], FlowFacts]
+) -> None:
+    assert use.flow is not None
+    plan_method(draft, module, use, of(use.flow))
+
+
+def _definition(
+    draft: Draft, module: t.Module, use: Occurrence, of: Callable[[NodeId], FlowFacts]
+) -> None:
+    """`optimizer.optimizer_def.hyper_params`; nothing else of a definition can be had."""
+    assert use.flow is not None
+    over = parent(use.above)
+    if (
+        use.kind == "optimizer_def"
+        and isinstance(over, t.Attribute)
+        and over.attr == "hyper_params"
+    ):
+        return
+    if use.kind == "definition_attribute" and use.name == "hyper_params":
+        plan_hyper_params(draft, module, use, of(use.flow))
     else:
-        draft.stop(flow, "FXO307", node.id, f"`Optimizer.{use.name}` has no equal in Optax")
+        _stop_unknown(draft, module, use)
 
 
-def _class(draft: Draft, module: t.Module, use: Occurrence, of: Callable[[NodeId], FlowFacts]) -> None:
+def _class(
+    draft: Draft, module: t.Module, use: Occurrence, of: Callable[[NodeId], FlowFacts]
+) -> None:
     """A class of flax.optim that is named and not called: annotations, `isinstance`, aliases."""
     flow = draft.file_flow(module)
     over = use.above[-1] if use.above else None
-    if isinstance(over, t.Argument) and len(use.above) > 1 and isinstance(use.above[-2], t.Class):
-        draft.stop(flow, "FXO204", use.node.id, f"a class of this program inherits from `{use.name}`")
+    outer = use.above[-2] if len(use.above) > 1 else None
+    if isinstance(over, t.Argument) and isinstance(outer, t.Class):
+        plan_base(draft, module, use, outer)
         return
     if use.name == "Optimizer":
         draft.find(flow, "FXO801", use.node.id, "`flax.optim.Optimizer` was removed")
@@ -228,7 +215,7 @@ def _class(draft: Draft, module: t.Module, use: Occurrence, of: Callable[[NodeId
         draft.find(flow, "FXO801", use.node.id, "`flax.optim.OptimizerState` was removed")
         draft.edit(flow, Replace(use.node.id, (f"{optax}.OptState",)))
     else:
-        draft.stop(flow, "FXO202", use.node.id, f"the class `{use.name}` is used as a value")
+        plan_class_value(draft, module, use, of)
 
 
 _MOVED = {
@@ -239,10 +226,14 @@ _MOVED = {
 }
 
 
-def _external(draft: Draft, module: t.Module, use: Occurrence, of: Callable[[NodeId], FlowFacts]) -> None:
+def _external(
+    draft: Draft, module: t.Module, use: Occurrence, of: Callable[[NodeId], FlowFacts]
+) -> None:
     flow = draft.file_flow(module)
     if not use.name.startswith("flax.optim"):
-        draft.stop(flow, "FXO902", use.node.id, "the program uses `flax.nn`, the modules before Linen")
+        draft.stop(
+            flow, "FXO902", use.node.id, "the program uses `flax.nn`, the modules before Linen"
+        )
         return
     last = use.name.rsplit(".", 1)[-1]
     if last in _MOVED and last != "dynamic_scale":
@@ -252,13 +243,20 @@ def _external(draft: Draft, module: t.Module, use: Occurrence, of: Callable[[Nod
         draft.stop(flow, "FXO901", use.node.id, f"`{use.name}` is used as a value")
 
 
-def _dynamic(draft: Draft, module: t.Module, use: Occurrence, of: Callable[[NodeId], FlowFacts]) -> None:
+def _dynamic(
+    draft: Draft, module: t.Module, use: Occurrence, of: Callable[[NodeId], FlowFacts]
+) -> None:
     draft.stop(
-        draft.file_flow(module), "FXO901", use.node.id, "a class of flax.optim is looked up by a computed name"
+        draft.file_flow(module),
+        "FXO901",
+        use.node.id,
+        "a class of flax.optim is looked up by a computed name",
     )
 
 
-def _unresolved(draft: Draft, module: t.Module, use: Occurrence, of: Callable[[NodeId], FlowFacts]) -> None:
+def _unresolved(
+    draft: Draft, module: t.Module, use: Occurrence, of: Callable[[NodeId], FlowFacts]
+) -> None:
     flow = draft.file_flow(module)
     draft.stop(
         flow, "FXO310", use.node.id, "`apply_gradient` of a value whose origin is not in this program",
@@ -301,7 +299,7 @@ def plan_string_annotation(draft: Draft, module: t.Module, node: t.Constant) -> 
 
 _Handler = Callable[[Draft, t.Module, Occurrence, Callable[[NodeId], FlowFacts]], None]
 _HANDLERS: dict[str, _Handler] = {
-    "construct": _construct,
+    "construct": plan_construct,
     "create": _create,
     "create_value": _create_value,
     "create_indirect": lambda draft, module, use, of: None,
@@ -311,6 +309,8 @@ _HANDLERS: dict[str, _Handler] = {
     "replace": _replace,
     "state": _state,
     "method": _method,
+    "optimizer_def": _definition,
+    "definition_attribute": _definition,
     "class": _class,
     "external": _external,
     "dynamic": _dynamic,

@@ -2,112 +2,166 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from dataclasses import dataclass
 
 from flax2optax.codemod.index import tree as t
+from flax2optax.codemod.infer.values import Part
 from flax2optax.codemod.plan.constructors import Rate
 from flax2optax.codemod.plan.draft import Draft, pieces, simple, statement_of
 from flax2optax.codemod.plan.edits import Hole, InsertBefore, Pieces, Replace
+from flax2optax.codemod.plan.given import given
 from flax2optax.codemod.plan.occurrences import Occurrence
+from flax2optax.codemod.plan.overrides import Step, take_apart
+from flax2optax.codemod.plan.rates import FlowFacts
+from flax2optax.codemod.plan.replicas import averaged
 
 
 @dataclass(frozen=True, slots=True)
-class Step:
-    """A call of `apply_gradient`, taken apart. `problem` is (code, message) where it cannot be."""
+class Written:
+    """A step of the state form: lines in front of its statement, and the expression of the new state."""
 
-    optimizer: t.Expression
-    gradients: t.Argument | None
-    rate: t.Expression | None
-    others: tuple[str, ...] = ()
-    problem: tuple[str, str] | None = None
+    lines: tuple[Pieces, ...]
+    value: Pieces
 
 
-def take_apart(node: t.Call) -> Step:
-    """Read the arguments of `apply_gradient(grads, learning_rate=…)`."""
-    assert isinstance(node.func, t.Attribute)
-    gradients: t.Argument | None = None
-    rate: t.Expression | None = None
-    others: list[str] = []
-    problem: tuple[str, str] | None = None
-    for argument in node.args:
-        if argument.star:
-            problem = ("FXO502", f"the overrides are computed (`{argument.star}…`)")
-        elif argument.keyword in (None, "grads"):
-            gradients = argument
-        elif argument.keyword == "learning_rate":
-            rate = argument.value
-        else:
-            others.append(argument.keyword or "")
-    return Step(node.func.value, gradients, rate, tuple(others), problem)
-
-
-def plan_step(draft: Draft, module: t.Module, use: Occurrence, rate: Rate, *, bare: bool) -> None:
+def plan_step(draft: Draft, module: t.Module, use: Occurrence, known: FlowFacts) -> None:
     """Write one step of the state form."""
-    assert isinstance(use.node, t.Call) and use.flow is not None
+    assert (
+        isinstance(use.node, t.Call)
+        and isinstance(use.node.func, t.Attribute)
+        and use.flow is not None
+    )
     flow = draft.flow(use.flow)
     step = take_apart(use.node)
-    draft.find(flow, "FXO301", use.node.id, "`Optimizer.apply_gradient` was removed with flax.optim")
-    if step.problem is not None:
-        draft.stop(flow, step.problem[0], use.node.id, step.problem[1])
-    elif step.gradients is None:
+    draft.find(
+        flow, "FXO301", use.node.id, "`Optimizer.apply_gradient` was removed with flax.optim"
+    )
+    if step.gradients is None:
         draft.stop(flow, "FXO301", use.node.id, "the gradients of this step are not in the call")
-    elif step.others:
-        names = ", ".join(step.others)
-        draft.stop(flow, "FXO503", use.node.id, f"the step overrides {names}")
-    elif rate is Rate.STATE:
-        _with_state_rate(draft, module, use, step)
-    elif rate is Rate.STEP or bare:
-        _spelled_out(draft, module, use, step, rate)
-    else:
-        assert isinstance(use.node.func, t.Attribute)
+        return
+    gradients = averaged(draft, module, use, known.axis, (Hole(step.gradients.value.id),))
+    written = write_step(draft, module, use, step, known, gradients)
+    if written is None:
+        return
+    if known.rate is Rate.CONSTRUCTOR and not known.bare:
         draft.edit(flow, Replace(use.node.func.attr_id, ("apply_gradients",)))
-        if step.gradients.keyword is None:
-            value = step.gradients.value.id
-            draft.edit(flow, Replace(step.gradients.id, pieces("grads=", value)))
-
-
-def _spelled_out(draft: Draft, module: t.Module, use: Occurrence, step: Step, rate: Rate) -> None:
-    """The update in three lines: what `TrainState.apply_gradients` does, with the rate of this step."""
-    assert use.flow is not None and step.gradients is not None
-    flow = draft.flow(use.flow)
+        if step.gradients.keyword is None or known.axis:
+            draft.edit(flow, Replace(step.gradients.id, pieces("grads=", gradients)))
+        return
     statement = statement_of(use.above, module)
-    if statement is None or not simple(step.optimizer):
+    if written.lines and statement is None:
         draft.stop(
-            flow,
-            "FXO502",
-            use.node.id,
+            flow, "FXO502", use.node.id,
             "this step needs lines of its own, and stands where none can be put before it",
             "give the call a statement of its own",
-        )
+        )  # fmt: skip
         return
+    if statement is not None and written.lines:
+        draft.edit(flow, InsertBefore(statement.line, written.lines))
+    draft.edit(flow, Replace(use.node.id, written.value))
+
+
+def write_step(
+    draft: Draft, module: t.Module, use: Occurrence, step: Step, known: FlowFacts, gradients: Pieces
+) -> Written | None:
+    """What a step becomes; None where it has been stopped."""
+    assert use.flow is not None
+    flow = draft.flow(use.flow)
+    problem = step.problem or _problem(draft, use, step, known)
+    if problem is not None:
+        draft.stop(flow, problem[0], use.node.id, problem[1])
+        return None
+    if known.rate is Rate.STATE:
+        return _with_state_rate(draft, module, use, step, known, gradients)
+    if known.rate is Rate.CONSTRUCTOR and not known.bare:
+        return Written((), pieces(step.optimizer.id, ".apply_gradients(grads=", gradients, ")"))
+    return _spelled_out(draft, module, use, step, known, gradients)
+
+
+def _problem(draft: Draft, use: Occurrence, step: Step, known: FlowFacts) -> tuple[str, str] | None:
+    assert use.flow is not None
+    find = draft.facts.flows.find
+    for source in step.overrides.sources:
+        value = draft.facts.value(source.id)
+        its = [
+            isinstance(a, Part) and a.kind == "hyper_params" and find(a.site) == find(use.flow)
+            for a in value
+        ]
+        if not its or not all(its):
+            return "FXO502", "the hyperparameters of this step are not the optimizer's own"
+    if known.rate is Rate.GROUPS and len(step.overrides.groups) != known.groups:
+        return "FXO502", "only some steps give every group a learning rate"
+    if not simple(step.optimizer) and known.rate is not Rate.CONSTRUCTOR:
+        return (
+            "FXO502",
+            "the optimizer of this step is an expression, which would be evaluated more than once",
+        )
+    return None
+
+
+def _spelled_out(
+    draft: Draft, module: t.Module, use: Occurrence, step: Step, known: FlowFacts, gradients: Pieces
+) -> Written | None:
+    """The update in three lines: what `TrainState.apply_gradients` does, with the rate of this step."""
+    assert use.flow is not None
+    flow = draft.flow(use.flow)
     optax = draft.library(flow, module, "optax")
     updates, state = draft.fresh(use.above, "updates"), draft.fresh(use.above, "opt_state")
     of = Hole(step.optimizer.id)
     lines: list[Pieces] = []
-    scale = _rate(draft, use, step, lines) if rate is Rate.STEP else None
-    gradients = step.gradients.value.id
-    lines.append(
-        pieces(f"{updates}, {state} = ", of, ".tx.update(", gradients, ", ", of, ".opt_state, ", of, ".params)")
+    scale: Pieces | None = None
+    if known.rate in (Rate.STEP, Rate.MIXED):
+        scale = _rate(draft, module, use, step, known, lines)
+        if scale is None:
+            return None
+    more = tuple(_passed_on(step, known))
+    call = pieces(
+        f"{updates}, {state} = ", of, ".tx.update(\v", gradients, ",\v ", of, ".opt_state,\v ", of
     )
+    lines.append(pieces(call, ".params", more, ")"))
     if scale is not None:
         jax = draft.library(flow, module, "jax")
-        lines.append(pieces(f"{updates} = {jax}.tree_util.tree_map(lambda u: -", scale, f" * u, {updates})"))
-    draft.edit(flow, InsertBefore(statement.line, tuple(lines)))
-    draft.edit(
-        flow,
-        Replace(
-            use.node.id,
+        lines.append(
             pieces(
-                of, ".replace(\n    step=", of, f".step + 1,\n    params={optax}.apply_updates(", of,
-                f".params, {updates}),\n    opt_state={state})",
-            ),
-        ),
+                f"{updates} = {jax}.tree_util.tree_map(\vlambda u: -", scale, f" * u,\v {updates})"
+            )
+        )
+    value = pieces(
+        of, ".replace(\n    step=", of, f".step + 1,\n    params={optax}.apply_updates(", of,
+        f".params, {updates}),\n    opt_state={state})",
     )  # fmt: skip
+    return Written(tuple(lines), value)
 
 
-def _rate(draft: Draft, use: Occurrence, step: Step, lines: list[Pieces]) -> Pieces:
-    """The rate as it may stand in a lambda; evaluated once."""
-    assert step.rate is not None
+def _passed_on(step: Step, known: FlowFacts) -> Iterator[str | Hole]:
+    """What the transformation's update is told."""
+    if known.rate is Rate.GROUPS:
+        yield ",\v learning_rates=["
+        for index, rate in enumerate(step.overrides.groups):
+            yield from pieces(", " if index else "", rate.id)
+        yield "]"
+    if known.rate is Rate.UPDATE:
+        for name, value in step.overrides.named.items():
+            yield from pieces(f",\v {name}=", value.id)
+
+
+def _rate(
+    draft: Draft,
+    module: t.Module,
+    use: Occurrence,
+    step: Step,
+    known: FlowFacts,
+    lines: list[Pieces],
+) -> Pieces | None:
+    """The rate as it may stand in a lambda; evaluated once. None where the flow has been stopped."""
+    assert use.flow is not None
+    if step.rate is None:
+        own = given(draft.facts, known.made, "learning_rate", module, use.above)
+        if own is None:
+            message = "some steps give a learning rate and this one does not; the constructor's cannot be seen here"
+            draft.stop(draft.flow(use.flow), "FXO502", use.node.id, message)
+        return own
     if simple(step.rate) and not isinstance(step.rate, t.Subscript):
         return (Hole(step.rate.id),)
     name = draft.fresh(use.above, "learning_rate")
@@ -115,23 +169,27 @@ def _rate(draft: Draft, use: Occurrence, step: Step, lines: list[Pieces]) -> Pie
     return (name,)
 
 
-def _with_state_rate(draft: Draft, module: t.Module, use: Occurrence, step: Step) -> None:
-    """The rate is a hyperparameter in the state; every step writes it there first."""
-    assert use.flow is not None and step.gradients is not None
+def _with_state_rate(
+    draft: Draft, module: t.Module, use: Occurrence, step: Step, known: FlowFacts, gradients: Pieces
+) -> Written | None:
+    """What is overridden is in the state; every step writes all of it there first."""
+    assert use.flow is not None
     flow = draft.flow(use.flow)
-    if step.rate is None or not simple(step.optimizer):
-        draft.stop(flow, "FXO502", use.node.id, "only some steps of this optimizer give a learning rate")
-        return
+    values: list[Pieces] = []
+    for name in known.overridden:
+        value = step.overrides.named.get(name)
+        own = (
+            (Hole(value.id),) if value else given(draft.facts, known.made, name, module, use.above)
+        )
+        if own is None:
+            message = f"some steps give `{name}` and this one does not; the constructor's cannot be seen here"
+            draft.stop(flow, "FXO502", use.node.id, message)
+            return None
+        values.append(pieces(f"'{name}': ", own))
     of = Hole(step.optimizer.id)
-    jnp = draft.library(flow, module, "jax.numpy")
-    draft.edit(
-        flow,
-        Replace(
-            use.node.id,
-            pieces(
-                of, ".replace(opt_state=", of, ".opt_state._replace(\n    hyperparams={'learning_rate': ",
-                f"{jnp}.asarray(", step.rate.id, f", {jnp}.float32)}})).apply_gradients(grads=",
-                step.gradients.value.id, ")",
-            ),
-        ),
+    given_ = pieces("{", *(pieces(", " if i else "", v) for i, v in enumerate(values)), "}")
+    new = pieces(
+        of, ".replace(opt_state=", of, ".opt_state._replace(\n    hyperparams=", given_,
+        ")).apply_gradients(grads=", gradients, ")",
     )  # fmt: skip
+    return Written((), new)

@@ -129,8 +129,13 @@ class _Splicer:
         texts = [self.fill(line, indent) for line in lines]
         self.writing.pop()
         start = self.spans.span(node).start
-        columns = [len(self.spans.data[self.line_start(start) : start].decode()), *(len(indent) for _ in texts)]
-        broken = (self.broken(text, column, indent) for text, column in zip(texts, columns, strict=False))
+        columns = [
+            len(self.spans.data[self.line_start(start) : start].decode()),
+            *(len(indent) for _ in texts),
+        ]
+        broken = (
+            self.broken(text, column, indent) for text, column in zip(texts, columns, strict=False)
+        )
         return (self.newline + indent).join(broken)
 
     def broken(self, text: str, column: int, indent: str) -> str:

@@ -1,0 +1,131 @@
+"""Constructor calls: `flax.optim.Adam(…)` becomes the Optax expression of its rule."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+from flax2optax.codemod.index import tree as t
+from flax2optax.codemod.index.tree import NodeId
+from flax2optax.codemod.infer.values import OptimizerClass
+from flax2optax.codemod.plan.classes import plan_indirect
+from flax2optax.codemod.plan.constructors import Built, CannotBuild, Rate, build
+from flax2optax.codemod.plan.custom import plan_custom
+from flax2optax.codemod.plan.draft import Draft, pieces
+from flax2optax.codemod.plan.edits import Hole, Pieces, Replace
+from flax2optax.codemod.plan.keywords import resolve
+from flax2optax.codemod.plan.occurrences import Occurrence
+from flax2optax.codemod.plan.rates import FlowFacts
+from flax2optax_rules import RULES
+
+
+def plan_construct(
+    draft: Draft, module: t.Module, use: Occurrence, of: Callable[[NodeId], FlowFacts]
+) -> None:
+    """Write one definition, or say why it cannot be written."""
+    assert isinstance(use.node, t.Call) and use.flow is not None
+    flow = draft.flow(use.flow)
+    found = draft.facts.machine.definitions[use.node.id]
+    names = sorted(atom.name for atom in found if isinstance(atom, OptimizerClass))
+    draft.find(flow, "FXO201", use.node.id, f"`{' or '.join(names)}` was removed with flax.optim")
+    for atom in found:
+        assert isinstance(atom, OptimizerClass)
+        if atom.name in ("Optimizer", "OptimizerState"):
+            draft.stop(
+                flow, "FXO205", use.node.id, f"`flax.optim.{atom.name}` is constructed directly"
+            )
+        elif atom.class_:
+            plan_custom(draft, use, atom.class_)
+        elif atom.name not in RULES:
+            draft.stop(flow, "FXO201", use.node.id, f"no rule for `flax.optim.{atom.name}`")
+        elif not names_the_class(draft, use.node):
+            plan_indirect(draft, use, of(use.flow))
+        elif len(found) > 1:
+            draft.stop(
+                flow, "FXO202", use.node.id, "which optimizer is made is decided at run time"
+            )
+        else:
+            _build(draft, module, use, atom.name, of(use.flow))
+
+
+def _build(draft: Draft, module: t.Module, use: Occurrence, name: str, known: FlowFacts) -> None:
+    assert isinstance(use.node, t.Call) and use.flow is not None
+    flow = draft.flow(use.flow)
+    if known.rate is Rate.STATE and name in ("MultiOptimizer", "WeightNorm"):
+        draft.stop(
+            flow, "FXO502", use.node.id, f"{name} with hyperparameters that are not applied last"
+        )
+        return
+    optax = draft.library(flow, module, "optax")
+    try:
+        spread = resolve(draft, use.node, name)
+        built = build(name, use.node, known.rate, optax, known.overridden, spread)
+    except CannotBuild as error:
+        draft.stop(flow, error.code, use.node.id, str(error))
+        return
+    written = built.pieces
+    if known.rate is Rate.GROUPS and name == "MultiOptimizer":
+        groups = _groups(draft, module, use, known, optax)
+        if groups is None:
+            return
+        written = groups
+    need(draft, module, use, built)
+    draft.edit(flow, Replace(use.node.id, written))
+
+
+def need(draft: Draft, module: t.Module, use: Occurrence, built: Built) -> None:
+    """What an Optax expression needs beside it."""
+    assert use.flow is not None
+    flow = draft.flow(use.flow)
+    for support in built.needs:
+        draft.support(flow, module, support)
+    for dotted in built.imports:
+        if dotted != "optax":
+            draft.library(flow, module, dotted)
+    if built.note:
+        draft.note(flow, "FXO201", use.node.id, built.note)
+
+
+def _groups(
+    draft: Draft, module: t.Module, use: Occurrence, known: FlowFacts, optax: str
+) -> Pieces | None:
+    """Each group takes its own of the rates that the step gives."""
+    assert isinstance(use.node, t.Call) and use.flow is not None
+    flow = draft.flow(use.flow)
+    pairs = [a.value for a in use.node.args]
+    if len(pairs) != known.groups or not all(map(_is_pair, use.node.args)):
+        message = "the steps give each group a learning rate, and the groups cannot be told apart"
+        draft.stop(flow, "FXO502", use.node.id, message)
+        return None
+    draft.support(flow, module, "scale_by_group_rate")
+    written: Pieces = ("multi_optimizer(",)
+    for index, pair in enumerate(pairs):
+        assert isinstance(pair, t.Sequence)
+        traversal, definition = (Hole(element.id) for element in pair.elements)
+        chained = pieces(f"{optax}.chain(", definition, f", scale_by_group_rate({index}))")
+        written += pieces("," if index else "", "\n    (", traversal, ", ", chained, ")")
+    return (*written, ")")
+
+
+def _is_pair(argument: t.Argument) -> bool:
+    value = argument.value
+    return (
+        not argument.star
+        and isinstance(value, t.Sequence)
+        and len(value.elements) == 2
+        and not any(isinstance(e, t.Starred) for e in value.elements)
+    )
+
+
+def names_the_class(draft: Draft, node: t.Call) -> bool:
+    """Whether the call spells the class itself, not a variable that holds it."""
+    func = node.func
+    while isinstance(func, t.Attribute):
+        func = func.value
+    if not isinstance(func, t.Name):
+        return False
+    module = draft.facts.program.owner(node.id)
+    return any(
+        func.name in (a.asname or a.name.split(".")[0] for a in statement.aliases)
+        or not statement.aliases
+        for statement in module.imports
+    )

@@ -1,0 +1,129 @@
+"""An argument that a constructor was given, written again where a step or a read needs its value.
+
+Only what is the same there for certain: a literal, or a name (and its attributes) that is bound once and seen by both.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from flax2optax.codemod.index import tree as t
+from flax2optax.codemod.index.walk import Node, walk
+from flax2optax.codemod.infer import OptimizerFacts
+from flax2optax.codemod.infer.flows import sites
+from flax2optax.codemod.infer.values import OptimizerClass
+from flax2optax.codemod.plan.bindings import bound_once
+from flax2optax.codemod.plan.edits import Hole, Pieces
+from flax2optax.codemod.plan.explicit_names import scope_of
+from flax2optax.codemod.plan.occurrences import Occurrence
+from flax2optax_rules import RULES, RuleError, bind, defaults
+
+
+def given(
+    facts: OptimizerFacts,
+    made: Sequence[Occurrence],
+    name: str,
+    module: t.Module,
+    above: tuple[Node, ...],
+) -> Pieces | None:
+    """What all these constructors were given for `name`, as an expression of the place below `above`."""
+    found: dict[object, Pieces] = {}
+    for use in made:
+        value = argument(facts, use, name)
+        home = facts.program.owner(use.node.id)
+        if isinstance(value, str):
+            found[value] = (value,)
+            continue
+        text = _literal(value)
+        if text is None and not (home is module and _same_there(facts, use, value, module, above)):
+            return None
+        here = value is not None and home is module
+        found[text or value] = (Hole(value.id),) if here and value is not None else (text or "",)
+    return next(iter(found.values())) if len(found) == 1 else None
+
+
+def argument(facts: OptimizerFacts, use: Occurrence, name: str) -> t.Expression | str | None:
+    """The expression a constructor call has for `name`, or the text of flax's default."""
+    classes = facts.machine.definitions.get(use.node.id, frozenset())
+    if not isinstance(use.node, t.Call) or any(a.star for a in use.node.args) or len(classes) != 1:
+        return None
+    (atom,) = classes
+    rule = RULES.get(atom.name) if isinstance(atom, OptimizerClass) and not atom.class_ else None
+    if rule is None:
+        return None
+    values = {f"__{a.value.id}": a.value for a in use.node.args}
+    positional = [f"__{a.value.id}" for a in use.node.args if a.keyword is None]
+    keywords = {a.keyword: f"__{a.value.id}" for a in use.node.args if a.keyword is not None}
+    try:
+        bound = bind(rule, positional, keywords)
+    except RuleError:
+        return None
+    if name in bound:
+        value = values.get(bound[name])
+        return None if isinstance(value, t.Constant) and value.value is None else value
+    default = defaults(rule).get(name)
+    return None if default == "None" else default
+
+
+def _literal(node: t.Expression | None) -> str | None:
+    """A number as text, whichever file it is from."""
+    if isinstance(node, t.Constant) and isinstance(node.value, int | float):
+        return repr(node.value)
+    if isinstance(node, t.Operation) and node.operator == "-" and len(node.operands) == 1:
+        inner = _literal(node.operands[0])
+        return f"-{inner}" if inner else None
+    return None
+
+
+def _same_there(
+    facts: OptimizerFacts,
+    use: Occurrence,
+    node: t.Expression | None,
+    module: t.Module,
+    above: tuple[Node, ...],
+) -> bool:
+    name, attributes = node, []
+    while isinstance(name, t.Attribute):
+        attributes.append(name.attr)
+        name = name.value
+    if not isinstance(name, t.Name) or any(_is_set(facts, attr) for attr in attributes):
+        return False
+    scope = scope_of(name.name, use.above, module)
+    if scope is not scope_of(name.name, above, module) or not bound_once(name.name, scope):
+        return False
+    return not (isinstance(scope, t.Function) and _is_given(facts, scope, use))
+
+
+def _is_set(facts: OptimizerFacts, attr: str) -> bool:
+    """Whether any statement of the program sets an attribute of this name."""
+    for module in facts.program.modules.values():
+        for node, above in walk(module.body):
+            if isinstance(node, t.Attribute) and node.attr == attr and _stored(node, above):
+                return True
+    return False
+
+
+def _stored(node: t.Attribute, above: tuple[Node, ...]) -> bool:
+    over = above[-1]
+    match over:
+        case t.Assign(targets=targets) | t.Delete(targets=targets):
+            return any(node is target for target in targets)
+        case t.AnnAssign(target=target) | t.AugAssign(target=target) | t.For(target=target):
+            return node is target
+    return (
+        isinstance(over, t.Sequence) and len(above) > 1 and isinstance(above[-2], t.Assign | t.For)
+    )
+
+
+def _is_given(facts: OptimizerFacts, function: t.Function, use: Occurrence) -> bool:
+    """Whether a function is given optimizers of this flow: then they may come from another of its calls."""
+    if use.flow is None:
+        return True
+    root = facts.flows.find(use.flow)
+    return any(
+        facts.flows.find(site) == root
+        for frame in facts.machine.frames
+        if frame.function is function
+        for value in frame.parameters.values()
+        for site in sites(value)
+    )

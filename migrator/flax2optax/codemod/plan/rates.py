@@ -1,0 +1,90 @@
+"""Where each flow's learning rate, and whatever else its steps override, is applied."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from flax2optax.codemod.index import tree as t
+from flax2optax.codemod.infer import OptimizerFacts
+from flax2optax.codemod.infer.values import OptimizerClass
+from flax2optax.codemod.plan.constructors import CannotBuild, Rate, last_rate
+from flax2optax.codemod.plan.edits import Pieces
+from flax2optax.codemod.plan.occurrences import Occurrence
+from flax2optax.codemod.plan.overrides import Step, take_apart
+
+
+@dataclass(frozen=True, slots=True)
+class FlowFacts:
+    """What the form must know of a whole flow before it writes a line of it."""
+
+    rate: Rate
+    bare: (
+        bool  # params are an array, a tuple or a record, which TrainState's own methods cannot take
+    )
+    clips: tuple[Pieces, ...] = ()  # transformations in front of the optimizer's
+    overridden: tuple[str, ...] = ()  # hyperparameters that live in the state
+    groups: int = 0  # how many groups are given a rate of their own
+    made: tuple[Occurrence, ...] = ()  # the constructor calls
+    axis: str = ""  # the axis over which `replicate()` made the steps average their gradients
+
+
+@dataclass(frozen=True, slots=True)
+class FlowRate:
+    """How a flow's steps get what they override."""
+
+    rate: Rate
+    overridden: tuple[str, ...] = ()
+    groups: int = 0
+
+
+def flow_rate(facts: OptimizerFacts, uses: Sequence[Occurrence]) -> FlowRate:
+    """Decide by every step and every constructor of a flow."""
+    steps = steps_of(uses)
+    made = [use for use in uses if use.kind == "construct"]
+    if not steps:
+        return FlowRate(Rate.CONSTRUCTOR if all(map(_is_rated, made)) else Rate.STEP)
+    names = {name for step in steps for name in step.overrides.named}
+    if any(_is_custom(facts, use) for use in made):
+        return FlowRate(Rate.UPDATE if names else Rate.CONSTRUCTOR)
+    counts = {len(step.overrides.groups) for step in steps}
+    if counts != {0}:
+        return FlowRate(Rate.GROUPS, (), max(counts))
+    if not names:
+        return FlowRate(Rate.CONSTRUCTOR)
+    if names != {"learning_rate"} or not all(_last(facts, use) for use in made):
+        return FlowRate(Rate.STATE, tuple(sorted(names)))
+    return FlowRate(Rate.STEP if all(step.rate is not None for step in steps) else Rate.MIXED)
+
+
+def steps_of(uses: Sequence[Occurrence]) -> list[Step]:
+    """Every step a flow makes."""
+    return [
+        take_apart(use.node)
+        for use in uses
+        if isinstance(use.node, t.Call) and (use.kind == "apply" or use.name == "optimize")
+    ]
+
+
+def _is_rated(use: Occurrence) -> bool:
+    """Whether a constructor is given something that may be its rate."""
+    node = use.node
+    return isinstance(node, t.Call) and any(a.keyword in (None, "learning_rate") for a in node.args)
+
+
+def _is_custom(facts: OptimizerFacts, use: Occurrence) -> bool:
+    found = facts.machine.definitions[use.node.id]
+    return any(isinstance(a, OptimizerClass) and a.class_ for a in found)
+
+
+def _last(facts: OptimizerFacts, use: Occurrence) -> bool:
+    """Whether the rate is the last thing an optimizer applies."""
+    assert isinstance(use.node, t.Call)
+    for atom in facts.machine.definitions[use.node.id]:
+        if isinstance(atom, OptimizerClass) and not atom.class_:
+            try:
+                if not last_rate(atom.name, use.node):
+                    return False
+            except (CannotBuild, KeyError, ValueError):
+                return True
+    return True
