@@ -99,7 +99,7 @@ def _attribute(facts: OptimizerFacts, node: t.Attribute, above: tuple[Node, ...]
         yield from _part_attribute(node, above, part)
         return
     yield from _reference(facts, node, above)
-    if node.attr == "apply_gradient" and _may_be_optimizer(base):
+    if node.attr == "apply_gradient" and _may_be_optimizer(base) and not _is_own(facts, node):
         yield Occurrence("unresolved", node, above, None)
 
 
@@ -110,6 +110,27 @@ def _is_attr(value: Value) -> bool:
 def _may_be_optimizer(base: Value) -> bool:
     """Whether nothing is known that would make `base.apply_gradient` a method of the user's own."""
     return not base or any(isinstance(a, Other | Free | Unknown) for a in base)
+
+
+def _is_own(facts: OptimizerFacts, node: t.Attribute) -> bool:
+    """Whether `apply_gradient` is a method of the program's own, in a file that has nothing of flax.optim."""
+    module = facts.program.owner(node.id)
+    return not mentions_flax_optim(module) and defines_apply_gradient(facts)
+
+
+def mentions_flax_optim(module: t.Module) -> bool:
+    """Whether a file imports flax.optim, or flax as a whole."""
+    for statement in module.imports:
+        dotted = [f"{statement.module}.{a.name}" if statement.is_from else a.name for a in statement.aliases]
+        if any(name == "flax" or name.startswith("flax.optim") for name in dotted):
+            return True
+    return False
+
+
+def defines_apply_gradient(facts: OptimizerFacts) -> bool:
+    """Whether some file of the program has a method of that name."""
+    texts = (facts.program.read(path) for path in facts.program.paths)
+    return any(text is not None and "def apply_gradient(" in text for text in texts)
 
 
 def _optimizer_attribute(
