@@ -125,6 +125,8 @@ def _call(m: Machine, reader: Frame, env: Env | None, node: t.Expression, atom: 
             if not bound:
                 return escape(m, reader, node, "a call of an object of a library's class", args)
             return join(*(_call(m, reader, env, node, b, args) for b in bound))
+        case Free(function=function, path=path) if path.endswith((".replace", "._replace")):
+            return m.free(function, path.rsplit(".", 1)[0])  # a record nobody passes stays that record
         case Unknown():
             escape(m, reader, node, "a function that cannot be seen", args)
             return UNKNOWN
