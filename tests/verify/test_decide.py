@@ -32,7 +32,10 @@ def test_a_difference_names_its_place() -> None:
 def test_other_trees_are_a_difference_whatever_else() -> None:
     other = Evidence("free", Verdict(False, math.inf, "", 0, "4 steps before, 3 after"))
     found = decide(other, None, False, False)
-    assert (found.answer, found.sentence) == ("differs", "The programs differ: 4 steps before, 3 after.")
+    assert (found.answer, found.sentence) == (
+        "differs",
+        "The programs differ: 4 steps before, 3 after.",
+    )
 
 
 def test_chaos_without_a_replay_is_no_proof() -> None:
@@ -43,7 +46,9 @@ def test_chaos_without_a_replay_is_no_proof() -> None:
 
 def test_where_the_free_run_cannot_decide_replay_does() -> None:
     assert decide(free(WRONG, spread=0.1), replay(WRONG), True, True).answer == "differs"
-    assert decide(free(WRONG, spread=0.1), replay(ROUNDING), True, True).answer == "equal to rounding"
+    assert (
+        decide(free(WRONG, spread=0.1), replay(ROUNDING), True, True).answer == "equal to rounding"
+    )
     assert decide(free(WRONG), replay(SAME), True, False).answer == "equal"
     assert decide(free(WRONG, disturbed=False), replay(SAME), True, True).answer == "equal"
 

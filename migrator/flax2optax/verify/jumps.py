@@ -20,9 +20,7 @@ LIKELY: Final = 100
 def plan_jumps(steps: int, boundaries: Sequence[int] = ()) -> dict[int, int]:
     """From which counter to which: `FROM_ZERO` steps, then two at each place, as many as there are steps for."""
     counters = visited(steps, boundaries)
-    return {
-        old + 1: new for old, new in itertools.pairwise(counters) if new != old + 1
-    }
+    return {old + 1: new for old, new in itertools.pairwise(counters) if new != old + 1}
 
 
 def visited(steps: int, boundaries: Sequence[int] = ()) -> list[int]:

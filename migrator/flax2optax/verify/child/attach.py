@@ -1,29 +1,48 @@
 """Waits for imports: as soon as jax, flax or optax is there, its optimizer places are watched."""
 
-import atexit
 import sys
 from collections.abc import Callable, Mapping, Sequence
 from importlib.abc import Loader, MetaPathFinder
 from importlib.machinery import ModuleSpec
 from importlib.util import find_spec
 from types import ModuleType
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from .task import read_task
+
+if TYPE_CHECKING:
+    from .session import Session
 
 Hook = Callable[[ModuleType], None]
 
 
 def wait_for_imports() -> None:
-    """Called once, before the program's first line."""
+    """Called once, before the program's first line; nothing but these hooks is loaded until jax is."""
+    task = read_task()
+    hooks: dict[str, Hook] = {"jax": _jax_is_there, "flax": _flax_is_there}
+    if task.side == "after":
+        hooks["optax"] = _optax_is_there
+    sys.meta_path.insert(0, _AfterImport(hooks))
+
+
+def _jax_is_there(jax: ModuleType) -> None:
+    _session().jax_is_there(jax)
+
+
+def _flax_is_there(flax: ModuleType) -> None:
+    _session().flax_is_there(flax)
+
+
+def _optax_is_there(optax: ModuleType) -> None:
+    _session().optax_is_there(optax)
+
+
+def _session() -> "Session":
     from . import session as sessions
 
-    session = sessions.CURRENT = sessions.Session(read_task())
-    hooks: dict[str, Hook] = {"jax": session.jax_is_there, "flax": session.flax_is_there}
-    if session.task.side == "after":
-        hooks["optax"] = session.optax_is_there
-    sys.meta_path.insert(0, _AfterImport(hooks))
-    atexit.register(session.finish)
+    if sessions.CURRENT is None:
+        sessions.CURRENT = sessions.Session(read_task())
+    return sessions.CURRENT
 
 
 class _AfterImport(MetaPathFinder):
