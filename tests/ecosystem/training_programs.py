@@ -23,10 +23,10 @@ AGENTS = {
     "rainbow": ("JaxRainbowAgent", "ClassicControlRainbowNetwork", (4,), np.float32),
     "quantile": ("JaxQuantileAgent", "QuantileNetwork", (8, 8), np.uint8),
 }
-OPTIMIZERS = {
-    "adam": {"name": "adam"},
-    "rmsprop": {"name": "rmsprop"},
-    "centered rmsprop": {"name": "rmsprop", "centered": True},
+OPTIMIZERS: dict[str, tuple[str, dict[str, Any]]] = {
+    "adam": ("adam", {}),
+    "rmsprop": ("rmsprop", {}),
+    "centered rmsprop": ("rmsprop", {"centered": True}),
 }
 
 
@@ -97,7 +97,8 @@ def _make_agent(agent: str, optimizer: str) -> Any:
         if hasattr(user, "select_action"):
             user.select_action = _at_step_zero(user.select_action)
     gin.clear_config()
-    _bind("create_optimizer", **OPTIMIZERS[optimizer])
+    chosen, settings = OPTIMIZERS[optimizer]
+    _bind("create_optimizer", **settings)
     _bind("JaxDQNAgent", seed=0)
     for buffer in ("OutOfGraphReplayBuffer", "OutOfGraphPrioritizedReplayBuffer"):
         _bind(buffer, replay_capacity=100, batch_size=8)
@@ -114,6 +115,7 @@ def _make_agent(agent: str, optimizer: str) -> Any:
         min_replay_history=HISTORY,
         update_period=1,
         target_update_period=10,
+        optimizer=chosen,
         epsilon_fn=_always_explore,
     )
 
