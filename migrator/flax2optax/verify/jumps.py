@@ -60,6 +60,7 @@ def _numbers(path: Path) -> Iterator[int]:
         return
     for node in ast.walk(tree):
         value = node.value if isinstance(node, ast.Constant) else None
-        is_number = isinstance(value, (int, float)) and SMALLEST <= value <= LARGEST
-        if is_number and float(value).is_integer():
+        if not isinstance(value, (int, float)) or not SMALLEST <= value <= LARGEST:
+            continue
+        if float(value).is_integer():
             yield int(value)
