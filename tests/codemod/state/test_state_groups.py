@@ -1,0 +1,90 @@
+"""`hyper_params=[…]`: a learning rate for each group of a MultiOptimizer."""
+
+import pytest
+from state_programs import program, refused, trains_the_same
+
+MAKE = """
+w = ModelParamTraversal(lambda path, _: path.endswith('w'))
+v = ModelParamTraversal(lambda path, _: path.endswith('v'))
+return optim.MultiOptimizer((w, optim.Momentum(0.1, 0.8)), (v, optim.Adam(0.1))).create(params)
+"""
+RATES = "[h[0].replace(learning_rate=lr), h[1].replace(learning_rate=lr / 10)]"
+HYPER = "h = optimizer.optimizer_def.hyper_params\n"
+
+
+def step(given):
+    return f"{HYPER}return optimizer.apply_gradient(grads, hyper_params={given})"
+
+
+STRANGE = {
+    "in another order": "[h[1].replace(learning_rate=lr), h[0].replace(learning_rate=lr)]",
+    "one left as it is": "[h[0].replace(learning_rate=lr), h[1]]",
+    "another hyperparameter": "[h[0].replace(beta=lr), h[1].replace(learning_rate=lr)]",
+    "rates by comparing": "[x.replace(learning_rate=x.learning_rate * lr) for x in h]",
+    "filtered": "[x.replace(learning_rate=lr) for x in h if x]",
+    "computed index": "[h[i].replace(learning_rate=lr) for i in range(2)]",
+}
+
+
+@pytest.mark.parametrize("given", STRANGE.values(), ids=STRANGE)
+def test_hyperparameters_that_are_not_one_rate_per_group(given):
+    refused(program(step(given), MAKE), "FXO502")
+
+
+def test_groups_that_cannot_be_told_apart():
+    make = MAKE.replace("return optim.MultiOptimizer(", "groups = (").replace(
+        ").create", ")\nreturn optim.MultiOptimizer(*groups).create"
+    )
+    assert "*groups" in make
+    refused(program(step(RATES), make), "FXO502")
+
+
+def test_only_some_steps_give_rates():
+    refused(program(f"optimizer = optimizer.apply_gradient(grads)\n{step(RATES)}", MAKE), "FXO502")
+
+
+def test_a_group_whose_rate_is_not_last():
+    make = MAKE.replace("optim.Adam(0.1)", "optim.LARS(0.1, weight_decay=0.1)")
+    refused(program(step(RATES), make), "FXO502")
+
+
+def test_the_hyperparameters_are_read_elsewhere():
+    text = step(RATES).replace("return", "print(h)\nreturn")
+    refused(program(text, MAKE), "FXO308")
+
+
+def test_a_rate_for_each_group(tmp_path):
+    after = trains_the_same(program(step(RATES), MAKE), tmp_path)
+    assert "learning_rates=[lr, lr / 10]" in after
+    assert "hyper_params" not in after
+
+
+def test_groups_in_variables(tmp_path):
+    make = MAKE.replace("return ", "inner = optim.Adam()\nreturn ").replace(
+        "optim.Adam(0.1))", "inner)"
+    )
+    after = trains_the_same(program(step(RATES), make), tmp_path)
+    assert "optax.chain(inner, scale_by_group_rate(1))" in after
+
+
+def test_the_same_rate_for_all_of_them(tmp_path):
+    after = trains_the_same(
+        program(step("[x.replace(learning_rate=lr) for x in h]"), MAKE), tmp_path
+    )
+    assert "lambda u: -lr * u" in after
+
+
+def test_one_rate_for_all_groups(tmp_path):
+    text = program("return optimizer.apply_gradient(grads, learning_rate=lr)", MAKE)
+    assert "lambda u: -lr * u" in trains_the_same(text, tmp_path)
+
+
+def test_one_rate_for_a_focus(tmp_path):
+    make = "w = ModelParamTraversal(lambda path, _: 'w' in path)\nreturn optim.Adam(0.1).create(params, focus=w)"
+    text = program("return optimizer.apply_gradient(grads, learning_rate=lr)", make)
+    assert "lambda u: -lr * u" in trains_the_same(text, tmp_path)
+
+
+def test_comments_between_groups_stay(tmp_path):
+    make = MAKE.replace("(v, optim", "# The head.\n    (v, optim")
+    assert "# The head." in trains_the_same(program(step(RATES), make), tmp_path)
