@@ -2,9 +2,12 @@
 
 from pathlib import Path
 
+import numpy as np
 import pytest
 
 from flax2optax.verify import ReferenceUnavailableError, fetch, reference
+from flax2optax.verify.child.recorder import Recorder
+from flax2optax.verify.child.task import Task
 from flax2optax.verify.outcome import CannotRunError, Outcome, check
 from flax2optax.verify.proof import Options, prove
 from flax2optax.verify.report import Report
@@ -70,6 +73,16 @@ def test_what_a_run_left_behind(outcome: Outcome, sentence: str) -> None:
     with pytest.raises(CannotRunError) as caught:
         check(outcome, "after")
     assert str(caught.value) == sentence
+
+
+def test_steps_in_several_processes(tmp_path: Path) -> None:
+    task, array = Task("before", str(tmp_path)), {"w": np.ones(2)}
+    first, second = (Recorder(task, lambda: None) for _ in range(2))
+    for recorder in (first, second, second):
+        recorder.take("flax", "s", {}, {"params": array})
+        recorder.close()
+    assert first.problems == []
+    assert second.problems == ["SeveralProcessesError: more than one process makes optimizer steps"]
 
 
 def test_a_path_that_is_not_there(tmp_path: Path) -> None:

@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Any, Final
 
 OUTCOME: Final = "outcome.json"
+PROBLEM: Final = "problem.txt"
 SAID: Final = 40
 """So many of its last lines are kept."""
 
@@ -42,6 +43,9 @@ def read_told(folder: Path) -> dict[str, Any]:
     """What the recorder told at the end; nothing if it did not get that far."""
     file = folder / OUTCOME
     found: dict[str, Any] = json.loads(file.read_text()) if file.is_file() else {}
+    problem = folder / PROBLEM
+    if problem.is_file():
+        found["problems"] = [*found.get("problems", ()), *problem.read_text().splitlines()]
     return found
 
 
@@ -60,12 +64,12 @@ def check(outcome: Outcome, side: str) -> None:
             f"The program {side} fails for reasons of its own after {steps} optimizer steps, "
             f"with exit code {outcome.code}: {outcome.last_line}"
         )
+    for problem in outcome.told.get("problems", ()):
+        raise CannotRunError(f"The recorder failed in the program {side}: {problem}")
     if not outcome.steps:
         raise CannotRunError(
             f"The program {side} ends without an optimizer step; {_why_none(outcome)}"
         )
-    for problem in outcome.told.get("problems", ()):
-        raise CannotRunError(f"The recorder failed in the program {side}: {problem}")
 
 
 def _why_none(outcome: Outcome) -> str:

@@ -12,13 +12,17 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Final
 
-from ..recording import Array, Part, Step, Writer
+from ..recording import STEPS, Array, Part, Step, Writer
 from .task import Task
 
 Trees = Mapping[str, Mapping[str, Array]]
 Note = Mapping[str, Any]
 MOST_HALVES: Final = 64
 """So many updates may wait for their `apply_updates`; then the oldest is taken for a step without one."""
+
+
+class SeveralProcessesError(Exception):
+    """A recording has room for one."""
 
 
 @dataclass
@@ -51,7 +55,9 @@ class Recorder:
                 if not self._closed:
                     getattr(self, f"_{kind}")(stream, note, trees)
         except Exception as problem:
-            self.problems.append(f"{type(problem).__name__}: {problem}")
+            told = f"{type(problem).__name__}: {problem}"
+            if told not in self.problems:
+                self.problems.append(told)
 
     def close(self) -> None:
         """Write the halves that found no other half, and take nothing more."""
@@ -136,7 +142,10 @@ class Recorder:
     @property
     def _out(self) -> Writer:
         if self._writer is None:
-            self._writer = Writer(Path(self.task.folder))
+            folder = Path(self.task.folder)
+            if (folder / STEPS).exists():
+                raise SeveralProcessesError("more than one process makes optimizer steps")
+            self._writer = Writer(folder)
         return self._writer
 
 

@@ -18,6 +18,7 @@ from .recorder import Recorder
 from .task import Task
 
 OUTCOME: Final = "outcome.json"
+PROBLEM: Final = "problem.txt"
 COMPILE: Final = "/jax/core/compile/backend_compile"
 
 
@@ -119,6 +120,8 @@ class Session:
         """Processes without a step leave nothing, so that helpers of the program do not count."""
         folder = Path(self.task.folder)
         folder.mkdir(parents=True, exist_ok=True)
+        if outcome["problems"] and not outcome["steps"]:
+            (folder / PROBLEM).write_text("\n".join(outcome["problems"]))
         if outcome["steps"] or not (folder / OUTCOME).exists():
             (folder / OUTCOME).write_text(json.dumps(outcome, default=str))
 
