@@ -71,11 +71,9 @@ GROUPS = (
     ),
     Case(
         "multi.bfloat16",
-        "optim.MultiOptimizer((kernels, optim.Momentum(0.5)), (biases, optim.GradientDescent(0.1)))",
+        "optim.MultiOptimizer((kernels, optim.GradientDescent(0.1)), (biases, optim.Momentum(0.1)))",
         dtype="bfloat16",
-        saved=4,
-        steps=6,
-        options=("--group", "kernel=Momentum(0.5)", "--group", "bias=GradientDescent(0.1)"),
+        options=("--group", "kernel=GradientDescent(0.1)", "--group", "bias=Momentum(0.1)"),
     ),
     Case(
         "multi_kinds.float32",
