@@ -95,7 +95,6 @@ def call_external(m: Machine, reader: Frame, env: Env | None, node: t.Expression
     if name in RESTORE:
         return args.get(*RESTORE[name]) or OTHER
     if name in HARMLESS:
-        call_back(m, reader, node, args)
         return OTHER
     handler = _HANDLERS.get(name)
     if handler is not None:
@@ -166,6 +165,9 @@ def call_back(m: Machine, reader: Frame, node: t.Expression, args: Args) -> None
     """A library that cannot be seen into may call the functions it is given, with values of its own."""
     for value, _ in (*args.positional, *args.keywords.values()):
         for atom in functions_in(value):
+            if atom in m.called_back:  # its summary is there, and runs again when what it reads changes
+                continue
+            m.called_back.add(atom)
             ref, front = atom, Args()
             while isinstance(ref, Partial | Transformed | Gradient):
                 if isinstance(ref, Partial):

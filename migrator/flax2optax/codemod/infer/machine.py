@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 
 from flax2optax.codemod.index.program import Program
 from flax2optax.codemod.index.tree import Class, Function, Module, NodeId
-from flax2optax.codemod.infer.values import NOTHING, Free, Optimizer, Value, flat, join, shape
+from flax2optax.codemod.infer.values import NOTHING, Atom, Free, Optimizer, Value, flat, join, shape
 
 MAX_FRAMES = 16  # per function and enclosing frame; beyond that all calls share one summary
 MAX_RUNS = 40  # of one frame; a lattice this shallow settles in three or four
@@ -62,6 +62,7 @@ class Machine:
         self.escapes: dict[Escape, None] = {}
         self.called: set[NodeId] = set()
         self.really_called: set[NodeId] = set()  # from code of the program that is itself reached
+        self.called_back: set[Atom] = set()  # callables that a library got, called once with parameters nobody passes
         self.imagined: set[NodeId] = set()  # called with parameters nobody passes
         self.known_calls: frozenset[NodeId] = frozenset()  # really called in an earlier pass
         self.functions: dict[NodeId, Function] = {}
