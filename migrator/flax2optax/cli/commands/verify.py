@@ -74,7 +74,7 @@ def command(context: click.Context, /, **given: Any) -> int:
     """Run the program before and after, and prove that it trains the same.
 
     flax2optax verify PATH -- COMMAND...: PATH is migrated in a copy and the command runs in both.
-    """  # noqa: D301
+    """
     _require_jax(given["python"])
     words = context.meta.get(COMMAND, [])
     if given["rules"]:
