@@ -48,12 +48,14 @@ def program(
     return PROGRAM.format(head=dedent(head).strip("\n"), step=lines, optimizer=optimizer)
 
 
-def migrated(text: str, folder: Path, form: Form = "state") -> tuple[str, list[tuple[str, str]]]:
+def migrated(
+    text: str, folder: Path, form: Form = "state", *, unsafe: bool = False
+) -> tuple[str, list[tuple[str, str]]]:
     """The new text of one program, and the codes and messages of its notes about clips."""
     path = folder / "train.py"
     path.write_text(text)
     source = SourceFile(path, "train.py", text.encode(), text, str.encode, folder)
-    outcome = migrate([source], Options(form))
+    outcome = migrate([source], Options(form, unsafe))
     said = [(one.code, one.message) for one in outcome.diagnostics if one.code.startswith("FXO6")]
     new = outcome.changes[0].text if outcome.changes else text
     return new, said

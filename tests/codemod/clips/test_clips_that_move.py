@@ -195,9 +195,13 @@ def test_only_the_last_of_two_where_the_first_is_needed(tmp_path, trained):
     check(program(step, last=last), NORM, tmp_path, trained, kept)
 
 
-def test_an_epsilon_is_named(tmp_path, trained):
+def test_an_epsilon_stays_unless_asked(tmp_path, trained):
     before = program(scaled_by(SUM, "jnp.minimum(1., C / (norm + 1e-6))"))
-    after, said = migrated(before, tmp_path)
+    kept, said = migrated(before, tmp_path)
+    assert NORM not in kept
+    assert "epsilon of 1e-06" in said[0][1]
+    assert trained(before, kept).equal
+    after, said = migrated(before, tmp_path, unsafe=True)
     assert NORM in after
     assert "epsilon of 1e-06" in said[0][1]
     assert trained(before.replace(" + 1e-6", ""), after).equal

@@ -40,15 +40,18 @@ class ClipFold:
 
 
 def find_clips(
-    facts: OptimizerFacts, uses: Mapping[str, list[Occurrence]]
+    facts: OptimizerFacts, uses: Mapping[str, list[Occurrence]], *, unsafe: bool = False
 ) -> dict[NodeId, ClipFold]:
-    """The clips of each flow, by its root; a flow without any is left out."""
+    """The clips of each flow, by its root; a flow without any is left out.
+
+    One with an epsilon in its denominator is not Optax's: it moves only if `unsafe`.
+    """
     by_flow: dict[NodeId, list[Occurrence]] = {}
     for found in uses.values():
         for use in found:
             if use.flow is not None:
                 by_flow.setdefault(facts.flows.find(use.flow), []).append(use)
-    folds = {root: _fold(facts, root, found) for root, found in by_flow.items()}
+    folds = {root: _fold(facts, root, found, unsafe) for root, found in by_flow.items()}
     return {root: fold for root, fold in folds.items() if fold.front or fold.findings}
 
 
@@ -63,7 +66,7 @@ def chained(front: Sequence[Pieces], optax: str, tx: Pieces) -> Pieces:
     return (*pieces, *tx, ")")
 
 
-def _fold(facts: OptimizerFacts, root: NodeId, uses: list[Occurrence]) -> ClipFold:
+def _fold(facts: OptimizerFacts, root: NodeId, uses: list[Occurrence], unsafe: bool) -> ClipFold:
     steps = [use for use in uses if use.kind == "apply"]
     peeled = [list(_levels(facts, use)) for use in steps]
     left = tuple(
@@ -73,11 +76,31 @@ def _fold(facts: OptimizerFacts, root: NodeId, uses: list[Occurrence]) -> ClipFo
         if isinstance(found, _Left)
     )
     chains = [[found for found in levels if isinstance(found, Level)] for levels in peeled]
+    if not unsafe:
+        chains, apart = _without_epsilons(chains)
+        left = (*left, *apart)
     for length in range(_movable(facts, root, uses, chains), 0, -1):
         edits = _edits(facts, steps, [levels[:length] for levels in chains])
         if edits is not None:
             return _folded(facts, uses, [levels[:length] for levels in chains], edits, left)
     return ClipFold(findings=left)
+
+
+def _without_epsilons(chains: list[list[Level]]) -> tuple[list[list[Level]], list[Finding]]:
+    """The clips in front of the first with an epsilon, and a note for each of those."""
+    kept: list[list[Level]] = []
+    apart: list[Finding] = []
+    for levels in chains:
+        stop = next((i for i, level in enumerate(levels) if level.clip.epsilon), len(levels))
+        kept.append(levels[:stop])
+        for level in levels[stop : stop + 1]:
+            message = (
+                f"the clip stays in the step: its epsilon of {level.clip.epsilon:g} makes it differ "
+                "from Optax's by epsilon/norm where it clips"
+            )
+            help_ = "--unsafe-fixes folds it into the optimizer"
+            apart.append(Finding("FXO602", level.clipped.id, message, help_, note=True))
+    return kept, apart
 
 
 def _edits(

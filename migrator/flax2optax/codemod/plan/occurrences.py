@@ -224,6 +224,10 @@ def _context(facts: OptimizerFacts, node: t.Expression, above: tuple[Node, ...])
         return
     if isinstance(over, t.Subscript) and over.value is not node:
         return
+    if isinstance(over, t.For) and over.target is node:
+        return
+    if isinstance(over, t.With) and all(context is not node for context, _ in over.items):
+        return
     if isinstance(over, t.Call) and over.func is node and not isinstance(over.func, t.Call):
         yield Occurrence("called", node, above, site)
         return
