@@ -153,7 +153,7 @@ def escape(m: Machine, reader: Frame, node: t.Expression, into: str, args: Args)
     direct = carried(m, reader, value)
     if direct:
         harmless = isinstance(node, t.Call) and isinstance(node.func, t.Attribute)
-        if harmless and node.func.attr in HARMLESS_METHODS:  # type: ignore[attr-defined, union-attr]
+        if harmless and (node.func.attr in HARMLESS_METHODS or node.func.attr.startswith("assert")):  # type: ignore[attr-defined, union-attr]
             return OTHER
         m.escapes[Escape(node.id, "call", into, frozenset(direct))] = None
         return UNKNOWN

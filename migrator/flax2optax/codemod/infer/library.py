@@ -68,7 +68,10 @@ HARMLESS = frozenset({
     "cloudpickle.dump", "joblib.dump", "jax.tree_util.tree_reduce", "jax.tree_reduce", "jax.tree.reduce",
     "typing.cast_to_other", "builtins.delattr", "tree.map_structure_debug",
 })  # fmt: skip
-HARMLESS_METHODS = frozenset({"info", "debug", "warning", "error", "log", "exception", "critical", "print"})
+HARMLESS_METHODS = frozenset({
+    "info", "debug", "warning", "error", "log", "exception", "critical", "print",  # loggers
+    "scalar", "scalars", "add_scalar", "write_scalars", "histogram", "text",  # writers of summaries
+})  # fmt: skip
 TREE_MAP = frozenset({
     "jax.tree_map", "jax.tree_multimap", "jax.tree_util.tree_map", "jax.tree_util.tree_multimap",
     "jax.tree.map", "tree.map_structure",

@@ -52,6 +52,7 @@ def plan(
     if form != "state":
         choose_explicit(draft, uses, known, clips, forced=form == "explicit")
     _assume(draft)
+    _drop_strangers(draft)
     decide(list(draft.flows.values()), unsafe=unsafe)
     return MigrationPlan(sorted(draft.flows.values(), key=lambda flow: flow.root))
 
@@ -115,6 +116,14 @@ def _annotations(draft: Draft, module: t.Module) -> None:
             for inner, _ in walk((annotation,)):
                 if isinstance(inner, t.Constant) and isinstance(inner.value, str):
                     plan_string_annotation(draft, module, inner)
+
+
+def _drop_strangers(draft: Draft) -> None:
+    """A file that only uses the modules before Linen, and through which no optimizer passes, is not ours."""
+    for root, flow in list(draft.flows.items()):
+        others = [f for f in draft.flows.values() if f is not flow and f.files.keys() & flow.files.keys()]
+        if flow.findings and not others and all(one.code == "FXO902" for one in flow.findings):
+            del draft.flows[root]
 
 
 def _escapes(draft: Draft) -> None:

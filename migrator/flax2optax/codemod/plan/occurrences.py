@@ -26,6 +26,9 @@ from flax2optax.codemod.infer.values import (
 )
 
 
+GONE = ("flax.optim", "flax.nn", "flax.deprecated.nn")
+
+
 @dataclass(frozen=True, slots=True, eq=False)
 class Occurrence:
     """One use. `kind` names it; `above` are the nodes around it, outermost first; `flow` is a site or None."""
@@ -72,6 +75,9 @@ def _call(facts: OptimizerFacts, node: t.Call, above: tuple[Node, ...]) -> Itera
         site = site_of(value, Definition, Optimizer, Part)
         yield Occurrence("construct", node, above, site)
     callee = facts.value(node.func.id)
+    targets = [a for a in callee if isinstance(a, Part) and a.kind == "target"]
+    if targets:  # only a `flax.nn.Model` could be called
+        yield Occurrence("called", node, above, targets[0].site)
     for atom in callee:
         if isinstance(atom, Attr) and atom.name == "create" and isinstance(atom.of, Definition):
             kind = "create" if isinstance(node.func, t.Attribute) else "create_indirect"
@@ -174,11 +180,16 @@ def _reference(facts: OptimizerFacts, node: t.Expression, above: tuple[Node, ...
                 return
             yield Occurrence("class", node, above, None, atom.name)
             return
-        if isinstance(atom, External) and atom.name.startswith(("flax.optim", "flax.nn", "flax.deprecated.nn")):
+        if isinstance(atom, External) and _is_gone(atom.name):
             inner = isinstance(over, t.Attribute) and facts.value(over.id) != frozenset()
             if not inner:
                 yield Occurrence("external", node, above, None, atom.name)
             return
+
+
+def _is_gone(name: str) -> bool:
+    """Whether a dotted name belongs to what flax removed: the optimizers, and the modules before Linen."""
+    return any(name == gone or name.startswith(gone + ".") for gone in GONE)
 
 
 def _is_target(node: t.Expression, above: tuple[Node, ...]) -> bool:

@@ -10,10 +10,11 @@ from flax2optax.codemod.index.tree import NodeId
 from flax2optax.codemod.infer.values import Optimizer
 from flax2optax.codemod.plan.classes import plan_class_value
 from flax2optax.codemod.plan.clips import chained
+from flax2optax.codemod.plan.constructors import Rate
 from flax2optax.codemod.plan.custom import plan_base
 from flax2optax.codemod.plan.definitions import plan_construct
 from flax2optax.codemod.plan.draft import TRAIN_STATE, Draft, pieces
-from flax2optax.codemod.plan.edits import Hole, Pieces, Replace
+from flax2optax.codemod.plan.edits import Hole, Pieces, Replace, ReplaceStatement
 from flax2optax.codemod.plan.hyper_params import plan_hyper_params
 from flax2optax.codemod.plan.methods import plan_method
 from flax2optax.codemod.plan.occurrences import Occurrence, parent
@@ -43,17 +44,10 @@ def create_pieces(
     if known.clips:
         tx = chained(known.clips, draft.library(flow, module, "optax"), tx)
     if known.bare:
-        return pieces(
-            f"{state}(\n    step={jnp}.int32(0), apply_fn=None, params=", params, ",\n    tx=", tx,
-            ", opt_state=", tx, ".init(", params, "))",
-        )  # fmt: skip
-    return pieces(
-        f"{state}.create(\n    apply_fn=None, params=",
-        params,
-        ", tx=",
-        tx,
-        f").replace(step={jnp}.int32(0))",
-    )
+        start = f"{state}(\vstep={jnp}.int32(0), apply_fn=None, params="
+        return pieces(start, params, ",\v tx=", tx, ",\v opt_state=", tx, ".init(", params, "))")
+    start, end = f"{state}.create(\vapply_fn=None, params=", f").replace(step={jnp}.int32(0))"
+    return pieces(start, params, ",\v tx=", tx, end)
 
 
 def _create(
@@ -75,6 +69,9 @@ def _create(
     tx: Pieces = (Hole(use.node.func.value.id),)
     focus = arguments.get("focus")
     if focus is not None and not (isinstance(focus, t.Constant) and focus.value is None):
+        if of(use.flow).rate in (Rate.STATE, Rate.GROUPS, Rate.UPDATE):
+            message = "the steps override hyperparameters that are inside of the focus"
+            draft.stop(flow, "FXO502", use.node.id, message)
         draft.support(flow, module, "multi_optimizer")
         tx = pieces("multi_optimizer((", focus.id, ", ", tx, "))")
     params = (Hole(arguments["target"].id),)
@@ -239,8 +236,19 @@ def _external(
     if last in _MOVED and last != "dynamic_scale":
         draft.find(flow, "FXO101", use.node.id, f"`{last}` moved to `{_MOVED[last]}`")
         draft.edit(flow, Replace(use.node.id, (draft.object(flow, module, _MOVED[last]),)))
+    elif use.name == "flax.optim" and (alias := _module_alias(module, use)) is not None:
+        draft.find(flow, "FXO101", use.node.id, "`flax.optim` was removed")
+        draft.edit(flow, ReplaceStatement(alias.id, alias.line, ()))
     else:
         draft.stop(flow, "FXO901", use.node.id, f"`{use.name}` is used as a value")
+
+
+def _module_alias(module: t.Module, use: Occurrence) -> t.Assign | None:
+    """The statement `optim = flax.optim`, which goes when every use of the alias is rewritten."""
+    over = use.above[-1] if use.above else None
+    if not isinstance(over, t.Assign) or over.line in module.inline:
+        return None
+    return over if all(isinstance(target, t.Name) for target in over.targets) else None
 
 
 def _dynamic(
