@@ -7,11 +7,12 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
+from typing import TypeGuard
 
 from flax2optax.codemod.index import tree as t
 from flax2optax.codemod.index.tree import NodeId
 from flax2optax.codemod.index.walk import Node, walk
-from flax2optax.codemod.infer.values import OptimizerClass
+from flax2optax.codemod.infer.values import Definition, External, OptimizerClass
 from flax2optax.codemod.plan.constructors import Built, CannotBuild, Rate, build_callable
 from flax2optax.codemod.plan.draft import Draft
 from flax2optax.codemod.plan.edits import FlowPlan, Replace
@@ -27,7 +28,7 @@ UNSEEN = "which optimizer is made is decided at run time"
 class _Call:
     node: t.Call
     site: NodeId
-    given: dict[str, t.Expression]
+    given: dict[str, t.Expression] | None  # None where they cannot be told
     positional: int
 
 
@@ -44,7 +45,7 @@ def plan_indirect(draft: Draft, use: Occurrence, known: FlowFacts) -> None:
         for atom in callee:
             assert isinstance(atom, OptimizerClass)
             call = _taken(atom.name, use.node, use.flow)
-            rated = call is not None and "learning_rate" in call.given
+            rated = call is not None and "learning_rate" in (call.given or {})
             if call is None:
                 draft.stop(
                     flow, "FXO202", use.node.id, f"the arguments of {atom.name} are computed"
@@ -98,8 +99,8 @@ def _built(
         raise CannotBuild(
             "FXO202", f"some steps with `{name}` give a learning rate and others do not"
         )
-    names = [key for key in hyper_params(RULES[name]) if any(key in call.given for call in calls)]
-    parameters = {key: all(key in call.given for call in calls) for key in names}
+    names = [key for key in hyper_params(RULES[name]) if any(key in one for one in given)]
+    parameters = {key: all(key in one for one in given) for key in names}
     if not calls:
         parameters = {"learning_rate": True}
     positional = max((call.positional for call in calls), default=0)
@@ -111,22 +112,19 @@ def _calls(draft: Draft, name: str) -> list[_Call]:
     """Every call of a class through a variable."""
     found = []
     for node, _ in _everything(draft):
-        if (
-            isinstance(node, t.Call)
-            and node.id in draft.facts.machine.definitions
-            and not _is_direct(draft, node)
-        ):
-            if any(
-                isinstance(a, OptimizerClass) and a.name == name
-                for a in draft.facts.machine.definitions[node.id]
-            ):
-                call = _taken(
-                    name, node, site_of(draft.facts.value(node.id), OptimizerClass) or node.id
-                )
-                if call is None:
-                    raise CannotBuild("FXO202", f"the arguments of {name} are computed")
-                found.append(call)
+        if _calls_class(draft, node, name) and not names_the_class(draft, node):
+            site = site_of(draft.facts.value(node.id), Definition) or node.id
+            found.append(_taken(name, node, site) or _Call(node, site, None, 0))
     return found
+
+
+def _calls_class(draft: Draft, node: Node, name: str) -> TypeGuard[t.Call]:
+    made = (
+        draft.facts.machine.definitions.get(node.id, frozenset())
+        if isinstance(node, t.Call)
+        else frozenset()
+    )
+    return any(isinstance(a, OptimizerClass) and a.name == name for a in made)
 
 
 def _taken(name: str, node: t.Call, site: NodeId) -> _Call | None:
@@ -142,12 +140,6 @@ def _taken(name: str, node: t.Call, site: NodeId) -> _Call | None:
         return None
     given = {k: v for k, v in bound.items() if not (isinstance(v, t.Constant) and v.value is None)}
     return None if len(given) < len(bound) else _Call(node, site, given, len(positional))
-
-
-def _is_direct(draft: Draft, node: t.Call) -> bool:
-    from flax2optax.codemod.plan.definitions import names_the_class
-
-    return names_the_class(draft, node)
 
 
 def _everything(draft: Draft) -> Iterator[tuple[Node, tuple[Node, ...]]]:
@@ -184,4 +176,19 @@ def _is_kept(draft: Draft, node: t.Expression, above: tuple[Node, ...]) -> bool:
         | t.Parameter
         | t.Named
         | t.Evaluate,
+    )
+
+
+def names_the_class(draft: Draft, node: t.Call) -> bool:
+    """Whether the call spells the class itself, not a variable that holds it."""
+    func = node.func
+    if isinstance(func, t.Attribute):  # `optim.Adam`, whatever the module is called here
+        return any(isinstance(a, External) for a in draft.facts.value(func.value.id))
+    if not isinstance(func, t.Name):
+        return False
+    module = draft.facts.program.owner(node.id)
+    return any(
+        func.name in (a.asname or a.name.split(".")[0] for a in statement.aliases)
+        or not statement.aliases
+        for statement in module.imports
     )

@@ -1,4 +1,4 @@
-"""The new text under suspicion: it has to compile, and planning it again has to find nothing to do."""
+"""The new text under suspicion: it compiles, every name has a meaning, and planning it again finds nothing to do."""
 
 from __future__ import annotations
 
@@ -10,6 +10,7 @@ from collections.abc import Callable, Iterable, Mapping
 from flax2optax.codemod.index.places import Places
 from flax2optax.codemod.mention import mentions_api
 from flax2optax.codemod.plan.edits import Finding, FlowPlan, MigrationPlan
+from flax2optax.codemod.rewrite.undefined import newly_undefined
 
 BUG = "FXO007"
 REPORT = "Please report this, with the lines it is about; meanwhile migrate this flow by hand."
@@ -49,7 +50,7 @@ def stop(
 def _compiles(text: str, original: str) -> tuple[str, str] | None:
     problem = _problem(text)
     if problem is None:
-        return None
+        return _names(text, original)
     if (older := _problem(original)) is not None:
         version = f"{sys.version_info.major}.{sys.version_info.minor}"
         return (
@@ -57,6 +58,18 @@ def _compiles(text: str, original: str) -> tuple[str, str] | None:
             f"Python {version}, which runs this program, does not compile the file: {older}",
         )
     return BUG, f"a bug of flax2optax: the new text would not compile ({problem})"
+
+
+def _names(text: str, original: str) -> tuple[str, str] | None:
+    """Tell of names that have no meaning any more."""
+    try:
+        lost = newly_undefined(text, original)
+    except SyntaxError:  # top-level await, in a notebook
+        return None
+    if not lost:
+        return None
+    names = ", ".join(f"`{name}`" for name in sorted(lost))
+    return BUG, f"a bug of flax2optax: the new text would use {names}, which nothing defines"
 
 
 def _problem(text: str) -> str | None:
