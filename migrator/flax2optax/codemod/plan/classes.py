@@ -7,7 +7,6 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
-from typing import TypeGuard
 
 from flax2optax.codemod.index import tree as t
 from flax2optax.codemod.index.tree import NodeId
@@ -92,6 +91,9 @@ def plan_class_value(draft: Draft, module: t.Module, use: Occurrence, of: Facts)
 def _built(
     draft: Draft, flow: FlowPlan, module: t.Module, name: str, calls: list[_Call], of: Facts
 ) -> Built:
+    if any(call.given is None for call in calls):
+        raise CannotBuild("FXO202", f"the arguments of {name} are computed")
+    given = [call.given or {} for call in calls]
     rates = {
         Rate.STEP if of(call.site).rate is Rate.MIXED else of(call.site).rate for call in calls
     }
@@ -112,18 +114,16 @@ def _calls(draft: Draft, name: str) -> list[_Call]:
     """Every call of a class through a variable."""
     found = []
     for node, _ in _everything(draft):
-        if _calls_class(draft, node, name) and not names_the_class(draft, node):
+        if not isinstance(node, t.Call) or not _makes(draft, node, name):
+            continue
+        if not names_the_class(draft, node):
             site = site_of(draft.facts.value(node.id), Definition) or node.id
             found.append(_taken(name, node, site) or _Call(node, site, None, 0))
     return found
 
 
-def _calls_class(draft: Draft, node: Node, name: str) -> TypeGuard[t.Call]:
-    made = (
-        draft.facts.machine.definitions.get(node.id, frozenset())
-        if isinstance(node, t.Call)
-        else frozenset()
-    )
+def _makes(draft: Draft, node: t.Call, name: str) -> bool:
+    made = draft.facts.machine.definitions.get(node.id, frozenset())
     return any(isinstance(a, OptimizerClass) and a.name == name for a in made)
 
 

@@ -115,7 +115,7 @@ def _build(
     if optax != "optax":
         text = re.sub(r"\boptax\.", f"{optax}.", text)
     imports = ["optax", *(["jax.numpy"] if "jnp." in text else [])]
-    return Built(_pieces(text, node), variant.needs, variant.note, tuple(imports))
+    return Built(_pieces(_soft(text), node), variant.needs, variant.note, tuple(imports))
 
 
 def build_callable(
@@ -138,14 +138,16 @@ def build_callable(
             "FXO203" if "learning_rate" in str(error) else "FXO202", str(error)
         ) from error
     direct = re.fullmatch(r"(optax\.\w+)\((.*)\)", text)
-    if direct is not None and _same_arguments(direct[2], order, positional):
+    # Optax's own defaults may differ: adamw's decay is not zero.
+    every = all(parameters.values())
+    if direct is not None and every and _same_arguments(direct[2], order, positional):
         text = direct[1]
     else:
         listed = (key if parameters[key] else f"{key}={known[key]}" for key in order)
-        text = f"lambda {', '.join(listed)}: {text}"
+        text = f"{' '.join(('lambda', ', '.join(listed))).rstrip()}: {text}"
     imports = ["optax", *(["jax.numpy"] if "jnp." in text else [])]
     text = re.sub(r"\boptax\.", f"{optax}.", text)
-    return Built((text,), variant.needs, variant.note, tuple(imports))
+    return Built((_soft(text),), variant.needs, variant.note, tuple(imports))
 
 
 def _same_arguments(inside: str, order: list[str], positional: int) -> bool:
@@ -221,6 +223,19 @@ def _literals(arguments: dict[str, str], node: t.Call) -> dict[str, str]:
         literal = isinstance(value, t.Constant)
         result[name] = repr(value.value) if isinstance(value, t.Constant) and literal else mark
     return result
+
+
+def _soft(text: str) -> str:
+    """Let the arguments of every call begin new lines."""
+    result: list[str] = []
+    for index, character in enumerate(text):
+        if character == "(" and text[index + 1 : index + 2] != ")":
+            result.append("\x0e(\v")
+        elif character == ")" and text[index - 1 : index] != "(":
+            result.append(")\x0f")
+        else:
+            result.append(",\v" if character == "," and "\x0e(\v" in result else character)
+    return "".join(result)
 
 
 def _pieces(text: str, node: t.Call) -> Pieces:

@@ -7,8 +7,8 @@ from collections.abc import Callable
 from flax2optax.codemod.index import tree as t
 from flax2optax.codemod.index.tree import NodeId
 from flax2optax.codemod.infer.values import OptimizerClass
-from flax2optax.codemod.plan.classes import plan_indirect
-from flax2optax.codemod.plan.constructors import Built, CannotBuild, Rate, build
+from flax2optax.codemod.plan.classes import names_the_class, plan_indirect
+from flax2optax.codemod.plan.constructors import UNSCALED, Built, CannotBuild, Rate, build
 from flax2optax.codemod.plan.custom import plan_custom
 from flax2optax.codemod.plan.draft import Draft, pieces
 from flax2optax.codemod.plan.edits import Hole, Pieces, Replace
@@ -55,9 +55,13 @@ def _build(draft: Draft, module: t.Module, use: Occurrence, name: str, known: Fl
             flow, "FXO502", use.node.id, f"{name} with hyperparameters that are not applied last"
         )
         return
+    if known.rate is Rate.UPDATE:
+        message = f"{name} beside an optimizer of this program whose steps override hyperparameters"
+        draft.stop(flow, "FXO502", use.node.id, message)
+        return
     optax = draft.library(flow, module, "optax")
     try:
-        spread = resolve(draft, use.node, name)
+        spread = resolve(draft, use.node, name, rated=known.rate not in UNSCALED)
         built = build(name, use.node, known.rate, optax, known.overridden, spread)
     except CannotBuild as error:
         draft.stop(flow, error.code, use.node.id, str(error))
@@ -102,7 +106,7 @@ def _groups(
         assert isinstance(pair, t.Sequence)
         traversal, definition = (Hole(element.id) for element in pair.elements)
         chained = pieces(f"{optax}.chain(", definition, f", scale_by_group_rate({index}))")
-        written += pieces("," if index else "", "\n    (", traversal, ", ", chained, ")")
+        written += pieces(",\v " if index else "\v", "(", traversal, ", ", chained, ")")
     return (*written, ")")
 
 
@@ -113,19 +117,4 @@ def _is_pair(argument: t.Argument) -> bool:
         and isinstance(value, t.Sequence)
         and len(value.elements) == 2
         and not any(isinstance(e, t.Starred) for e in value.elements)
-    )
-
-
-def names_the_class(draft: Draft, node: t.Call) -> bool:
-    """Whether the call spells the class itself, not a variable that holds it."""
-    func = node.func
-    while isinstance(func, t.Attribute):
-        func = func.value
-    if not isinstance(func, t.Name):
-        return False
-    module = draft.facts.program.owner(node.id)
-    return any(
-        func.name in (a.asname or a.name.split(".")[0] for a in statement.aliases)
-        or not statement.aliases
-        for statement in module.imports
     )

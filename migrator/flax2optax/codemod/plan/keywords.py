@@ -15,15 +15,21 @@ from flax2optax_rules import RULES, defaults
 _READS = frozenset({"get", "items", "keys", "values", "update", "setdefault"})
 
 
-def resolve(draft: Draft, node: t.Call, name: str) -> dict[NodeId, dict[str, str]]:
+def resolve(draft: Draft, node: t.Call, name: str, *, rated: bool) -> dict[NodeId, dict[str, str]]:
     """The keywords of each `**` argument of a call, with their source; raises `CannotBuild`."""
-    return {a.value.id: _keywords(draft, a.value, name) for a in node.args if a.star == "**"}
+    found = {a.value.id: _keywords(draft, a.value, name) for a in node.args if a.star == "**"}
+    for site, keywords in found.items():
+        if rated and keywords.get("learning_rate") == "None":
+            raise CannotBuild("FXO202", f"{name} may be without its learning_rate")
+        if keywords.get("learning_rate") == "None":
+            found[site] = {key: text for key, text in keywords.items() if key != "learning_rate"}
+    return found
 
 
 def _keywords(draft: Draft, value: t.Expression, name: str) -> dict[str, str]:
     written = _display(value)
     if written is not None:
-        return {key: hole(item) for key, item in written.items()}
+        return {key: "None" if _is_none(item) else hole(item) for key, item in written.items()}
     sites = {
         a.site for a in draft.facts.value(value.id) if isinstance(a, Container) and a.kind == "dict"
     }
@@ -39,7 +45,10 @@ def _keywords(draft: Draft, value: t.Expression, name: str) -> dict[str, str]:
             raise CannotBuild("FXO202", f"the arguments of {name} have computed names")
         always = key in every and not any(_is_none(found[key]) for found in displays)
         if not always and known.get(key, "None") == "None":
-            raise CannotBuild("FXO202", f"{name} may be without its {key}")
+            if key != "learning_rate":
+                raise CannotBuild("FXO202", f"{name} may be without its {key}")
+            result[key] = "None"
+            continue
         result[key] = (
             f"{hole(value)}['{key}']"
             if key in every

@@ -46,7 +46,7 @@ def create_pieces(
     if known.bare:
         start = f"{state}(\vstep={jnp}.int32(0), apply_fn=None, params="
         return pieces(start, params, ",\v tx=", tx, ",\v opt_state=", tx, ".init(", params, "))")
-    start, end = f"{state}.create(\vapply_fn=None, params=", f").replace(step={jnp}.int32(0))"
+    start, end = f"{state}.create(\vapply_fn=None, params=", f").replace(\vstep={jnp}.int32(0))"
     return pieces(start, params, ",\v tx=", tx, end)
 
 

@@ -189,7 +189,7 @@ def _with_state_rate(
     of = Hole(step.optimizer.id)
     given_ = pieces("{", *(pieces(", " if i else "", v) for i, v in enumerate(values)), "}")
     new = pieces(
-        of, ".replace(opt_state=", of, ".opt_state._replace(\n    hyperparams=", given_,
+        of, ".replace(opt_state=", of, ".opt_state._replace(\vhyperparams=", given_,
         ")).apply_gradients(grads=", gradients, ")",
     )  # fmt: skip
     return Written((), new)

@@ -17,7 +17,7 @@ from flax2optax.codemod.plan.edits import (
     Replace,
     ReplaceStatement,
 )
-from flax2optax.codemod.rewrite.soft_breaks import break_softly, limit_of
+from flax2optax.codemod.rewrite.soft_breaks import breakable, limit_of, settle_breaks
 
 
 def splice(spans: Spans, edits: Sequence[Edit], newline: str) -> str:
@@ -84,7 +84,7 @@ class _Splicer:
             pieces.append(self.inserted(insert).encode())
             position = at
         pieces.append(self.render(Span(position, whole.end)))
-        return b"".join(pieces).decode()
+        return settle_breaks(b"".join(pieces).decode(), self.newline, self.limit)
 
     def place(self, edit: Replace | ReplaceStatement) -> Span:
         """What an edit takes the place of: its node, or the whole lines of a statement that goes."""
@@ -126,21 +126,9 @@ class _Splicer:
             return self.left_over(edit, indent)
         lines = (edit.pieces,) if isinstance(edit, Replace) else edit.lines
         self.writing.append(node)
-        texts = [self.fill(line, indent) for line in lines]
+        text = (self.newline + indent).join(breakable(self.fill(line, indent)) for line in lines)
         self.writing.pop()
-        start = self.spans.span(node).start
-        columns = [
-            len(self.spans.data[self.line_start(start) : start].decode()),
-            *(len(indent) for _ in texts),
-        ]
-        broken = (
-            self.broken(text, column, indent) for text, column in zip(texts, columns, strict=False)
-        )
-        return (self.newline + indent).join(broken)
-
-    def broken(self, text: str, column: int, indent: str) -> str:
-        """New text that begins at a column, broken at its soft breaks if it is too long."""
-        return break_softly(text, column, indent, self.newline, self.limit)
+        return text
 
     def left_over(self, edit: ReplaceStatement, indent: str) -> str:
         """A deleted statement's trailing comment, and `pass` where its block has nothing else."""
@@ -154,7 +142,7 @@ class _Splicer:
 
     def inserted(self, edit: InsertBefore) -> str:
         indent = self.indent(self.spans.span(edit.line).start)
-        lines = (self.broken(self.fill(line, indent), len(indent), indent) for line in edit.lines)
+        lines = (breakable(self.fill(line, indent)) for line in edit.lines)
         return "".join(indent + line + self.newline for line in lines)
 
     def fill(self, pieces: Pieces, indent: str) -> str:
