@@ -26,12 +26,12 @@ RECORDED = (1, 2, 3, 5, 8, 13, 20, 21, 25, 30)
 
 def main(package: str, folder: str, side: str, out: str) -> None:
     """Train everything, in float32 and in float64."""
-    stand_ins.install()
     warnings.simplefilter("ignore")
     sys.path.insert(0, folder)
     sys.dont_write_bytecode = True
     with ExitStack() as stack:
         optim = stack.enter_context(serve()) if side == "before" else None
+        stand_ins.import_modules(training_programs.MODULES[package])
         for name, program in training_programs.programs(package).items():
             save(Path(out, name, "float32"), program())
             with float64():

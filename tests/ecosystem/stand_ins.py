@@ -8,6 +8,7 @@ import gzip
 import importlib
 import io
 import sys
+from collections.abc import Iterable
 from types import ModuleType
 from typing import IO, Any
 from unittest import mock
@@ -52,14 +53,26 @@ def read_csv(
     return Frame(list(csv.reader(io.StringIO(text))))
 
 
-def install() -> None:
-    """Make the absent modules importable, and give jax and numpy back the names that they have dropped since."""
-    importlib.import_module("flax.io")  # it looks for TensorFlow, and must not find a stand-in
+def import_modules(names: Iterable[str]) -> None:
+    """Import a package's modules with stand-ins for what is absent; afterwards it is absent again.
+
+    Flax and Orbax use TensorFlow where they find it, so they look for it first, and JAX looks whenever it caches.
+    """
+    give_back_names()
+    importlib.import_module("flax.training.checkpoints")
     for name in ABSENT:
         sys.modules[name] = mock.MagicMock(name=name)
     sys.modules["tensorflow"].keras.Model = object  # type: ignore[attr-defined]
     sys.modules["gin.tf"] = gin.tf = gin
     _install_module("pandas", read_csv=read_csv)
+    for name in names:
+        importlib.import_module(name)
+    for name in ABSENT:
+        del sys.modules[name]
+
+
+def give_back_names() -> None:
+    """What jax and numpy have dropped since."""
     _install_module("jax.interpreters.xla", DeviceArray=jax.Array)
     jax.interpreters.xla = sys.modules["jax.interpreters.xla"]
     for name in ("tree_map", "tree_multimap", "tree_leaves"):

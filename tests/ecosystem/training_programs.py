@@ -9,6 +9,7 @@ from collections.abc import Callable, Iterator
 from functools import partial
 from typing import Any
 
+import gin
 import jax
 import numpy as np
 
@@ -22,6 +23,10 @@ AGENTS = {
     "dqn": ("JaxDQNAgent", "ClassicControlDQNNetwork", (4,), np.float32),
     "rainbow": ("JaxRainbowAgent", "ClassicControlRainbowNetwork", (4,), np.float32),
     "quantile": ("JaxQuantileAgent", "QuantileNetwork", (8, 8), np.uint8),
+}
+MODULES = {
+    "jraph": ["jraph.ogb_examples.train_flax"],
+    "dopamine-rl": [f"dopamine.jax.agents.{agent}.{agent}_agent" for agent in AGENTS],
 }
 OPTIMIZERS: dict[str, tuple[str, dict[str, Any]]] = {
     "adam": ("adam", {}),
@@ -44,9 +49,8 @@ def train_graphs() -> Iterator[Any]:
     data = pathlib.Path(example.__file__ or "").parent / "test_data"
     seen: list[Any] = []
     step = example.train_step
-    jitted = jax.jit(
-        step, static_argnums=3
-    )  # only to be quick: an operation at a time it takes ten times as long
+    # Only to be quick: an operation at a time, it takes five times as long.
+    jitted = jax.jit(step, static_argnums=3)
 
     def recorded(optimizer: Any, *rest: Any) -> Any:
         optimizer, scalars = jitted(optimizer, *rest)
@@ -89,8 +93,6 @@ def parameters(optimizer: Any) -> Any:
 
 
 def _make_agent(agent: str, optimizer: str) -> Any:
-    import gin
-
     name, network, shape, dtype = AGENTS[agent]
     module = importlib.import_module(f"dopamine.jax.agents.{agent}.{agent}_agent")
     for user in (importlib.import_module("dopamine.jax.agents.dqn.dqn_agent"), module):
@@ -132,8 +134,6 @@ def _at_step_zero(select_action: Any) -> Any:
 
 
 def _bind(configurable: str, **values: Any) -> None:
-    import gin
-
     for name, value in values.items():
         gin.bind_parameter(f"{configurable}.{name}", value)
 
