@@ -8,6 +8,7 @@ RATED = "return optimizer.apply_gradient(grads, learning_rate=lr)"
 MAKE = "return cls(learning_rate=RATE).create(params)"
 
 REFUSED = {
+    "it is asked for": ("cls = optim.Adam\nADAM = isinstance(cls(RATE), optim.Adam)", MAKE),
     "its name is read": ("cls = optim.Adam\nprint(cls.__name__)", MAKE),
     "it is compared": ("cls = optim.Adam\nADAM = cls is optim.Adam", MAKE),
     "it goes into a library": ("import registry\ncls = registry.register(optim.Adam)", MAKE),
@@ -84,6 +85,16 @@ KEPT = {
         "def build(cls, params):\n  return cls(RATE, weight_decay=0.1).create(params)",
         "return build(optim.Adam, params)",
         "  return build(optax.adamw, params)\n",
+    ),
+    "a variable that may be either": (
+        "def build(cls, params):\n  return cls(RATE).create(params)\n\ncls = optim.Adam if RATE > 1. else optim.Adagrad",
+        "return build(cls, params)",
+        "  return build(cls, params)\n",
+    ),
+    "an annotation": (
+        "def start(definition: optim.Adam, params) -> optim.Optimizer:\n  return definition.create(params)\n\ncls = optim.Adam",
+        "return start(cls(RATE), params)",
+        "def start(definition: optax.GradientTransformation, params) -> train_state.TrainState:\n",
     ),
     "a default": (
         "def build(params, cls=optim.Adam):\n  return cls(RATE).create(params)",

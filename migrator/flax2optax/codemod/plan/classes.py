@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from flax2optax.codemod.index import tree as t
 from flax2optax.codemod.index.tree import NodeId
 from flax2optax.codemod.index.walk import Node, walk
-from flax2optax.codemod.infer.values import Definition, External, OptimizerClass
+from flax2optax.codemod.infer.values import Definition, External, ModuleRef, OptimizerClass
 from flax2optax.codemod.plan.constructors import Built, CannotBuild, Rate, build_callable
 from flax2optax.codemod.plan.draft import Draft
 from flax2optax.codemod.plan.edits import FlowPlan, Replace
@@ -60,6 +60,9 @@ def plan_class_value(draft: Draft, module: t.Module, use: Occurrence, of: Facts)
     flow = draft.file_flow(module)
     draft.find(flow, "FXO202", use.node.id, f"the class `{use.name}` was removed with flax.optim")
     try:
+        classes = [a for a in draft.facts.value(use.node.id) if isinstance(a, OptimizerClass)]
+        if len(classes) > 1:
+            raise CannotBuild("FXO202", UNSEEN)
         if use.name not in RULES or not all(
             _is_kept(draft, *place) for place in _places(draft, use.name)
         ):
@@ -86,6 +89,31 @@ def plan_class_value(draft: Draft, module: t.Module, use: Occurrence, of: Facts)
     )
     wrapped = text.startswith("lambda") and not alone
     draft.edit(flow, Replace(use.node.id, (f"({text})" if wrapped else text,)))
+
+
+def is_variable(draft: Draft, node: t.Expression) -> bool:
+    """Whether a class is reached through a variable or field of the program: what is stored there is rewritten."""
+    module = draft.facts.program.owner(node.id)
+    if isinstance(node, t.Attribute):
+        base = draft.facts.value(node.value.id)
+        return not any(isinstance(a, External | ModuleRef) for a in base)
+    return isinstance(node, t.Name) and not any(
+        node.name == (a.asname or a.name) or not statement.aliases
+        for statement in module.imports
+        for a in (*statement.aliases, t.Alias(0, "*", None))
+    )
+
+
+def in_annotation(node: t.Expression, above: tuple[Node, ...]) -> bool:
+    """Whether an expression is (part of) the annotation of a parameter, a result or a variable."""
+    inner: Node = node
+    for over in reversed(above):
+        if isinstance(over, t.Parameter | t.AnnAssign) and over.annotation is inner:
+            return True
+        if isinstance(over, t.Function):
+            return over.returns is inner
+        inner = over
+    return False
 
 
 def _built(
@@ -160,6 +188,8 @@ def _places(draft: Draft, name: str) -> Iterator[tuple[t.Expression, tuple[Node,
 def _is_kept(draft: Draft, node: t.Expression, above: tuple[Node, ...]) -> bool:
     """Whether a place only hands the class on, or calls it."""
     over = parent(above)
+    if in_annotation(node, above):
+        return True
     match over:
         case t.Argument():
             return bool(draft.facts.machine.bindings.get(node.id)) and not over.star

@@ -8,7 +8,7 @@ from collections.abc import Callable
 from flax2optax.codemod.index import tree as t
 from flax2optax.codemod.index.tree import NodeId
 from flax2optax.codemod.infer.values import Optimizer
-from flax2optax.codemod.plan.classes import plan_class_value
+from flax2optax.codemod.plan.classes import in_annotation, is_variable, plan_class_value
 from flax2optax.codemod.plan.clips import chained
 from flax2optax.codemod.plan.constructors import Rate
 from flax2optax.codemod.plan.custom import plan_base
@@ -200,19 +200,21 @@ def _class(
     if isinstance(over, t.Argument) and isinstance(outer, t.Class):
         plan_base(draft, module, use, outer)
         return
-    if use.name == "Optimizer":
-        draft.find(flow, "FXO801", use.node.id, "`flax.optim.Optimizer` was removed")
-        draft.edit(flow, Replace(use.node.id, (draft.object(flow, module, TRAIN_STATE),)))
-    elif use.name == "OptimizerDef":
-        optax = draft.library(flow, module, "optax")
-        draft.find(flow, "FXO801", use.node.id, "`flax.optim.OptimizerDef` was removed")
-        draft.edit(flow, Replace(use.node.id, (f"{optax}.GradientTransformation",)))
-    elif use.name == "OptimizerState":
-        optax = draft.library(flow, module, "optax")
-        draft.find(flow, "FXO801", use.node.id, "`flax.optim.OptimizerState` was removed")
-        draft.edit(flow, Replace(use.node.id, (f"{optax}.OptState",)))
+    if is_variable(draft, use.node):
+        return
+    if use.name in _TYPES or in_annotation(use.node, use.above):
+        draft.find(flow, "FXO801", use.node.id, f"`flax.optim.{use.name}` was removed")
+        dotted = _TYPES.get(use.name, "optax.GradientTransformation")
+        draft.edit(flow, Replace(use.node.id, (draft.object(flow, module, dotted),)))
     else:
         plan_class_value(draft, module, use, of)
+
+
+_TYPES = {
+    "Optimizer": TRAIN_STATE,
+    "OptimizerDef": "optax.GradientTransformation",
+    "OptimizerState": "optax.OptState",
+}
 
 
 _MOVED = {
