@@ -3,6 +3,7 @@
 import pytest
 
 from flax2optax.codemod.index import tree as t
+from flax2optax.codemod.index.program import parse_numbered
 from flax2optax.codemod.index.spans import Spans
 from flax2optax.codemod.index.walk import walk
 from flax2optax.codemod.plan.edits import InsertBefore, ReplaceStatement
@@ -11,7 +12,7 @@ from flax2optax.codemod.rewrite.splice import splice
 
 def without(text, *names, newline="\n", insert=False):
     """Delete the assignments to these names."""
-    spans = Spans(text, "a.py", 0)
+    spans = Spans(text, "a.py", parse_numbered(text, "a.py", 0))
     edits = []
     for node, _ in walk(spans.module.body):
         if isinstance(node, t.Assign) and node.targets[0].name in names:

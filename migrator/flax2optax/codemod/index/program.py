@@ -42,6 +42,12 @@ class Parsed:
     nodes: list[cst.CSTNode]
 
 
+def parse_numbered(text: str, path: str, base: int) -> Parsed:
+    """Parse one file and number its nodes, or raise `ParseFailure`."""
+    tree = parse(text, path)
+    return Parsed(tree, *lower(tree, path, base))
+
+
 @dataclass
 class Program:
     """Files by path (normal, '/'-separated); `read` gives a file's text, `candidates` are the ones to migrate."""
@@ -76,8 +82,7 @@ class Program:
         return self._parsed[path]
 
     def _parse(self, text: str, path: str, base: int) -> Parsed:
-        tree = parse(text, path)
-        parsed = Parsed(tree, *lower(tree, path, base))
+        parsed = parse_numbered(text, path, base)
         self._parsed[path] = parsed
         if len(self._parsed) > KEPT:
             del self._parsed[next(iter(self._parsed))]
