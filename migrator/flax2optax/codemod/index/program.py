@@ -148,7 +148,7 @@ class Program:
             base = self.resolve(path, statement)
             found.add(base)
             for alias in statement.aliases:
-                if base is not None and (base.endswith("/") or base.endswith("__init__.py")):
+                if base is not None and base.endswith(("/", "__init__.py")):
                     folder = base.rstrip("/") if base.endswith("/") else os.path.dirname(base)
                     found.add(self.find(folder, alias.name))
         else:
