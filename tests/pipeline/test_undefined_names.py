@@ -1,6 +1,7 @@
 """The new text may not read a name that nothing binds."""
 
 import pytest
+
 from flax2optax.codemod.rewrite.undefined import newly_undefined, undefined
 
 TABLE = {

@@ -8,7 +8,9 @@ from typing import Protocol
 class Encode(Protocol):
     """Turns new Python text into the new bytes of the file it came from."""
 
-    def __call__(self, text: str) -> bytes: ...
+    def __call__(self, text: str) -> bytes:
+        """Return the bytes of the whole file."""
+        ...
 
 
 @dataclass(frozen=True, slots=True)

@@ -3,8 +3,9 @@
 import re
 
 import pytest
-from flax2optax_rules import RULES
 from migration import check_unchanged, migrated, text_of, told
+
+from flax2optax_rules import RULES
 
 FORMS = {
     "import flax": ("import flax", "flax.optim.{}"),
@@ -29,7 +30,7 @@ def program(form: str, name: str) -> tuple[str, str]:
     statement, spelled = FORMS[form]
     example = RULES[name].examples[0]
     inner = sorted(set(INNER.findall(example.before)))
-    module = MODULES.get(name, name.lower())
+
     head = statement or ""
     if "{}" in head:
         lines = []
@@ -37,10 +38,15 @@ def program(form: str, name: str) -> tuple[str, str]:
             alias = head if one == name else head.replace(" as Made", "")
             lines.append(alias.format(one, module=MODULES.get(one, one.lower())))
         head = "\n".join(lines)
-    made = INNER.sub(lambda m: spelled.format(m[1]) if m[1] == name else inner_name(form, m[1]), example.before)
+    made = INNER.sub(
+        lambda m: spelled.format(m[1]) if m[1] == name else inner_name(form, m[1]), example.before
+    )
     inside = "" if statement else "  from flax import optim\n"
     text = f"{head}\nimport jax.numpy as jnp\n\n\ndef create(params, kernels=None, biases=None):\n{inside}"
-    return text + f"  optimizer_def = {made}\n  return optimizer_def.create(params)\n", example.after
+    return (
+        text + f"  optimizer_def = {made}\n  return optimizer_def.create(params)\n",
+        example.after,
+    )
 
 
 def inner_name(form: str, name: str) -> str:

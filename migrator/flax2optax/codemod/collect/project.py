@@ -45,7 +45,8 @@ def project_root(path: Path, given: Path) -> Path:
         if (above / ".git").exists():
             return above
     for above in path.parents:
-        if any((above / mark).exists() for mark in _MARKS):
+        # A module may be called setup.py: inside of a package it marks no project.
+        if not (above / "__init__.py").exists() and any((above / mark).exists() for mark in _MARKS):
             return above
     return given if given.is_dir() else given.parent
 

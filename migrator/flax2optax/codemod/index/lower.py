@@ -96,14 +96,18 @@ class _Lowering:
         value = self.expression(node.value)
         return t.Attribute(id_, value, node.attr.value, self.number(node.attr))
 
-    def constant(self, node: cst.Integer | cst.Float | cst.Imaginary | cst.SimpleString) -> t.Expression:
+    def constant(
+        self, node: cst.Integer | cst.Float | cst.Imaginary | cst.SimpleString
+    ) -> t.Expression:
         return t.Constant(self.number(node), _literal(node.value))
 
     def concatenated(self, node: cst.ConcatenatedString) -> t.Expression:
         value = node.evaluated_value
         if value is not None:
             return t.Constant(self.number(node), value)
-        return t.FString(self.number(node), (self.expression(node.left), self.expression(node.right)))
+        return t.FString(
+            self.number(node), (self.expression(node.left), self.expression(node.right))
+        )
 
     def fstring(self, node: cst.FormattedString) -> t.Expression:
         return t.FString(self.number(node), tuple(self.fstring_parts(node.parts)))
@@ -152,7 +156,7 @@ class _Lowering:
         for element in node.slice:
             if isinstance(element.slice, cst.Index):
                 indices.append(self.expression(element.slice.value))
-            else:
+            elif isinstance(element.slice, cst.Slice):
                 sliced = True
                 bounds = (element.slice.lower, element.slice.upper, element.slice.step)
                 indices.extend(self.expression(bound) for bound in bounds if bound is not None)
@@ -169,13 +173,17 @@ class _Lowering:
         return t.Operation(id_, _token(node.operator), tuple(map(self.expression, operands)))
 
     def unary(self, node: cst.UnaryOperation) -> t.Expression:
-        return t.Operation(self.number(node), _token(node.operator), (self.expression(node.expression),))
+        return t.Operation(
+            self.number(node), _token(node.operator), (self.expression(node.expression),)
+        )
 
     def comparison(self, node: cst.Comparison) -> t.Expression:
         id_ = self.number(node)
         operands = [self.expression(node.left)]
         operands += [self.expression(c.comparator) for c in node.comparisons]
-        return t.Operation(id_, " ".join(_token(c.operator) for c in node.comparisons), tuple(operands))
+        return t.Operation(
+            id_, " ".join(_token(c.operator) for c in node.comparisons), tuple(operands)
+        )
 
     def named(self, node: cst.NamedExpr) -> t.Expression:
         id_ = self.number(node)
@@ -199,7 +207,9 @@ class _Lowering:
         while clause is not None:
             iterable = self.expression(clause.iter)
             target = self.target(clause.target)
-            generators.append(t.Generator(target, iterable, tuple(self.expression(c.test) for c in clause.ifs)))
+            generators.append(
+                t.Generator(target, iterable, tuple(self.expression(c.test) for c in clause.ifs))
+            )
             clause = clause.inner_for_in
         parts = (node.key, node.value) if isinstance(node, cst.DictComp) else (cast(Any, node).elt,)
         kind = _COMPREHENSIONS[type(node)]
@@ -259,7 +269,9 @@ class _Lowering:
         id_ = self.number(node)
         name_id = self.number(node.name)
         annotation = self.optional(node.annotation.annotation if node.annotation else None)
-        return t.Parameter(id_, node.name.value, name_id, kind, self.optional(node.default), annotation)
+        return t.Parameter(
+            id_, node.name.value, name_id, kind, self.optional(node.default), annotation
+        )
 
     def function_def(self, node: cst.FunctionDef) -> t.Statement:
         id_ = self.number(node)
@@ -280,7 +292,9 @@ class _Lowering:
         id_ = self.number(node)
         decorators = tuple(self.expression(d.decorator) for d in node.decorators)
         arguments = tuple(self.argument(a) for a in (*node.bases, *node.keywords))
-        class_ = t.Class(id_, node.name.value, arguments, decorators, self.module, self.function, self.owner)
+        class_ = t.Class(
+            id_, node.name.value, arguments, decorators, self.module, self.function, self.owner
+        )
         self.module.classes.append(class_)
         self.bind(class_.name)
         owner, self.owner = self.owner, class_
@@ -340,7 +354,9 @@ class _Lowering:
     def aug_assign(self, node: cst.AugAssign, line: t.NodeId) -> t.Statement:
         id_ = self.number(node)
         operator = type(node.operator).__name__
-        return t.AugAssign(id_, line, self.target(node.target), operator, self.expression(node.value))
+        return t.AugAssign(
+            id_, line, self.target(node.target), operator, self.expression(node.value)
+        )
 
     def return_(self, node: cst.Return, line: t.NodeId) -> t.Statement:
         return t.Return(self.number(node), line, self.optional(node.value))
@@ -409,7 +425,8 @@ class _Lowering:
     def with_(self, node: cst.With) -> t.Statement:
         id_ = self.number(node)
         items = tuple(
-            (self.expression(i.item), self.target(i.asname.name) if i.asname else None) for i in node.items
+            (self.expression(i.item), self.target(i.asname.name) if i.asname else None)
+            for i in node.items
         )
         return t.With(id_, id_, items, self.suite(node.body))
 

@@ -57,7 +57,9 @@ def _definitions(node: Node) -> Iterator[Node]:
             if node.value is not None:
                 yield node.value
         case t.Class():
-            yield from (*node.decorators, *node.arguments, *node.body)
+            yield from node.decorators
+            yield from node.arguments
+            yield from node.body
         case t.Statement():
             yield from _statement(node)
 
@@ -82,15 +84,19 @@ def _statement(node: t.Statement) -> Iterator[Node]:
 
 def _compound(node: t.Statement) -> Iterator[Node]:
     match node:
-        case t.If(test=test, body=body, orelse=orelse) | t.While(test=test, body=body, orelse=orelse):
-            yield from (test, *body, *orelse)
+        case (
+            t.If(test=test, body=body, orelse=orelse) | t.While(test=test, body=body, orelse=orelse)
+        ):
+            yield test
+            yield from (*body, *orelse)
         case t.For(target=target, iterable=iterable, body=body, orelse=orelse):
-            yield from (target, iterable, *body, *orelse)
+            yield from (target, iterable)
+            yield from (*body, *orelse)
         case t.With(items=items, body=body):
-            for value, target in items:
-                yield value
-                if target is not None:
-                    yield target
+            for context, bound in items:
+                yield context
+                if bound is not None:
+                    yield bound
             yield from body
         case t.Try(body=body, handlers=handlers, orelse=orelse, final=final):
             yield from body
@@ -107,7 +113,9 @@ def _compound(node: t.Statement) -> Iterator[Node]:
                 yield from body
 
 
-def walk(nodes: tuple[Node, ...], above: tuple[Node, ...] = ()) -> Iterator[tuple[Node, tuple[Node, ...]]]:
+def walk(
+    nodes: tuple[Node, ...], above: tuple[Node, ...] = ()
+) -> Iterator[tuple[Node, tuple[Node, ...]]]:
     """Every node below `nodes` in preorder, each with the nodes above it, outermost first."""
     for node in nodes:
         yield node, above

@@ -54,7 +54,10 @@ def infer(program: Program, paths: tuple[str, ...]) -> OptimizerFacts:
 
 
 def _pass(
-    program: Program, paths: tuple[str, ...], believed: dict[tuple[NodeId, str], Value], really: frozenset[NodeId]
+    program: Program,
+    paths: tuple[str, ...],
+    believed: dict[tuple[NodeId, str], Value],
+    really: frozenset[NodeId],
 ) -> Machine:
     """One analysis from scratch, with what earlier ones found out about parameters nobody passes."""
     m = Machine(program)
@@ -102,7 +105,9 @@ def _references(m: Machine, function: Function) -> list[FunctionRef]:
     if function.parent is None:
         frame = m.by_key.get(("module", function.module.path))
         return [FunctionRef(function.id, frame.index)] if frame else []
-    return [FunctionRef(function.id, f.index) for f in list(m.frames) if f.function is function.parent]
+    return [
+        FunctionRef(function.id, f.index) for f in list(m.frames) if f.function is function.parent
+    ]
 
 
 def _call(m: Machine, function: Function, ref: FunctionRef) -> None:
@@ -112,7 +117,9 @@ def _call(m: Machine, function: Function, ref: FunctionRef) -> None:
     if function.owner is not None and not static:
         owners = [function.owner.id, *subclasses(m, function.owner.id)]
         own = [
-            c for c in owners if c == function.owner.id or function.name not in m.fields(("class", c))
+            c
+            for c in owners
+            if c == function.owner.id or function.name not in m.fields(("class", c))
         ]
         args = args.before(frozenset(Instance(c) for c in own))
     call_free(m, frame, ref, args)
@@ -135,8 +142,12 @@ def _believe(m: Machine, believed: dict[tuple[NodeId, str], Value]) -> bool:
 def _believed(m: Machine, path: str, uses: dict[str, NodeId], function: Function) -> Value:
     last = path.rsplit(".", 1)[-1]
     named = OPTIMIZER_NAME.search(last) is not None and not last.endswith("def")
-    if "apply_gradient" in uses or (named and uses.keys() & {"target", "optimizer_def", "apply_gradient"}):
-        site = next((p.id for p in function.parameters if p.name == path), next(iter(uses.values())))
+    if "apply_gradient" in uses or (
+        named and uses.keys() & {"target", "optimizer_def", "apply_gradient"}
+    ):
+        site = next(
+            (p.id for p in function.parameters if p.name == path), next(iter(uses.values()))
+        )
         return one(Optimizer(site))
     records = [
         class_id
@@ -149,7 +160,9 @@ def _believed(m: Machine, path: str, uses: dict[str, NodeId], function: Function
 
 def _holds(m: Machine, class_id: NodeId, uses: set[str]) -> bool:
     """Whether a class has all these fields or methods, an optimizer among them."""
-    fields = {name for name, _ in declared_fields(m, class_id)} | set(map(str, m.fields(family(m, class_id))))
+    fields = {name for name, _ in declared_fields(m, class_id)} | set(
+        map(str, m.fields(family(m, class_id)))
+    )
     known = fields | set(map(str, m.fields(("class", class_id)))) | {"replace", "_replace"}
     stored = [m.cells.get((family(m, class_id), name), frozenset()) for name in uses & fields]
     return uses <= known and any(isinstance(a, Optimizer) for value in stored for a in value)

@@ -71,12 +71,16 @@ class Args:
 
     def after(self, count: int) -> Args:
         """Without the first positional arguments."""
-        return Args(self.positional[count:], self.keywords, self.rest, self.keyword_rest, self.spread)
+        return Args(
+            self.positional[count:], self.keywords, self.rest, self.keyword_rest, self.spread
+        )
 
     def before(self, *values: Value) -> Args:
         """With values put before the positional arguments."""
         front = [(v, 0) for v in values]
-        return Args(front + self.positional, self.keywords, self.rest, self.keyword_rest, self.spread)
+        return Args(
+            front + self.positional, self.keywords, self.rest, self.keyword_rest, self.spread
+        )
 
 
 def call(m: Machine, env: Env, node: t.Expression, callee: Value, args: Args) -> Value:
@@ -86,7 +90,9 @@ def call(m: Machine, env: Env, node: t.Expression, callee: Value, args: Args) ->
     return join(*(_call(m, env.frame, env, node, atom, args) for atom in callee))
 
 
-def _call(m: Machine, reader: Frame, env: Env | None, node: t.Expression, atom: Atom, args: Args) -> Value:
+def _call(
+    m: Machine, reader: Frame, env: Env | None, node: t.Expression, atom: Atom, args: Args
+) -> Value:
     from flax2optax.codemod.infer.containers import container_method
     from flax2optax.codemod.infer.library import call_external
     from flax2optax.codemod.infer.optimizers import construct, optimizer_method
@@ -102,6 +108,8 @@ def _call(m: Machine, reader: Frame, env: Env | None, node: t.Expression, atom: 
             inner = args.before(*front)
             inner.keywords = {**{k: (v, 0) for k, v in kwargs}, **args.keywords}
             return _call(m, reader, env, node, function, inner)
+        case Transformed(kind="checkify", function=function):  # returns an error beside the result
+            return one(TupleOf((OTHER, _call(m, reader, env, node, function, args))))
         case Transformed(function=function):
             return _call(m, reader, env, node, function, args)
         case Gradient():
@@ -126,7 +134,9 @@ def _call(m: Machine, reader: Frame, env: Env | None, node: t.Expression, atom: 
                 return escape(m, reader, node, "a call of an object of a library's class", args)
             return join(*(_call(m, reader, env, node, b, args) for b in bound))
         case Free(function=function, path=path) if path.endswith((".replace", "._replace")):
-            return m.free(function, path.rsplit(".", 1)[0])  # a record nobody passes stays that record
+            return m.free(
+                function, path.rsplit(".", 1)[0]
+            )  # a record nobody passes stays that record
         case Unknown():
             escape(m, reader, node, "a function that cannot be seen", args)
             return UNKNOWN
@@ -152,12 +162,16 @@ def escape(m: Machine, reader: Frame, node: t.Expression, into: str, args: Args)
     value = args.all()
     direct = carried(m, reader, value)
     if direct:
-        harmless = isinstance(node, t.Call) and isinstance(node.func, t.Attribute)
-        if harmless and (node.func.attr in HARMLESS_METHODS or node.func.attr.startswith("assert")):  # type: ignore[attr-defined, union-attr]
+        method = node.func if isinstance(node, t.Call) else None
+        if isinstance(method, t.Attribute) and (
+            method.attr in HARMLESS_METHODS or method.attr.startswith("assert")
+        ):
             return OTHER
         m.escapes[Escape(node.id, "call", into, frozenset(direct))] = None
         return UNKNOWN
-    passed = frozenset(a for a in value if isinstance(a, Instance) and carried(m, reader, one(a), True))
+    passed = frozenset(
+        a for a in value if isinstance(a, Instance) and carried(m, reader, one(a), True)
+    )
     return join(OTHER, passed)
 
 
@@ -200,12 +214,18 @@ def bind(m: Machine, reader: Frame, function: t.Function, args: Args) -> dict[st
             _bound_to(m, id_, function, name)
         else:
             default = m.load(reader, ("default", function.id), name)
-            rest = args.keyword_rest if parameter.kind == "keyword" else join(args.rest, args.keyword_rest)
+            rest = (
+                args.keyword_rest
+                if parameter.kind == "keyword"
+                else join(args.rest, args.keyword_rest)
+            )
             result[name] = join(default, rest)
     return result
 
 
-def _star(m: Machine, parameter: t.Parameter, positional: list[tuple[Value, NodeId]], args: Args) -> Value:
+def _star(
+    m: Machine, parameter: t.Parameter, positional: list[tuple[Value, NodeId]], args: Args
+) -> Value:
     if not args.rest:
         return one(TupleOf(tuple(v for v, _ in positional)))
     m.store(parameter.id, "*", join(args.rest, *(v for v, _ in positional)))
@@ -226,7 +246,9 @@ def _bound_to(m: Machine, node: NodeId, function: t.Function, name: str) -> None
         m.bindings.setdefault(node, {})[function.id, name] = None
 
 
-def _construct_instance(m: Machine, reader: Frame, node: t.Expression, atom: ClassRef, args: Args) -> Value:
+def _construct_instance(
+    m: Machine, reader: Frame, node: t.Expression, atom: ClassRef, args: Args
+) -> Value:
     instance = Instance(atom.class_)
     if optimizer_base(m, atom.class_) is not None:
         m.definitions[node.id] = one(OptimizerClass("OptimizerDef", atom.class_))
@@ -274,7 +296,9 @@ def _record_method(m: Machine, reader: Frame, node: t.Expression, atom: Attr, ar
     return one(atom.of)
 
 
-def _gradient(m: Machine, reader: Frame, env: Env | None, node: t.Expression, atom: Gradient, args: Args) -> Value:
+def _gradient(
+    m: Machine, reader: Frame, env: Env | None, node: t.Expression, atom: Gradient, args: Args
+) -> Value:
     result = _call(m, reader, env, node, atom.function, args)
     if not atom.with_value and not atom.has_aux:
         return OTHER
@@ -291,7 +315,10 @@ def _super(m: Machine, reader: Frame, args: Args) -> Value:
     if function is None or function.owner is None or not function.parameters:
         return OTHER
     self_ = reader.variables.get(function.parameters[0].name, NOTHING)
-    return frozenset(Super(function.owner.id, a) for a in self_ if isinstance(a, Instance | ClassRef)) or OTHER
+    return (
+        frozenset(Super(function.owner.id, a) for a in self_ if isinstance(a, Instance | ClassRef))
+        or OTHER
+    )
 
 
 def call_bound(m: Machine, reader: Frame, node: NodeId, bound: Value) -> Value:

@@ -43,7 +43,9 @@ def _elements(m: Machine, reader: Frame, atom: Atom) -> Value:
             return join(*items) or NOTHING
         case Container(site=site, kind="dict"):
             m.load_all(reader, site)
-            return join(OTHER, *(one(Literal(k)) for k in m.fields(site) if isinstance(k, str) and k != "*"))
+            return join(
+                OTHER, *(one(Literal(k)) for k in m.fields(site) if isinstance(k, str) and k != "*")
+            )
         case Container(site=site):
             return m.load_all(reader, site)
         case Instance():
@@ -84,7 +86,7 @@ def _keyed(m: Machine, reader: Frame, atom: TupleOf | Container, name: object) -
         return join(*atom.items)
     if atom.kind != "dict" and isinstance(name, int) and name < 0:
         return m.load_all(reader, atom.site)
-    return join(m.load(reader, atom.site, name), m.load(reader, atom.site, "*"))  # type: ignore[arg-type]
+    return join(m.load(reader, atom.site, name), m.load(reader, atom.site, "*"))
 
 
 def _any_item(m: Machine, reader: Frame, atom: Atom) -> Value:
@@ -111,7 +113,9 @@ def store_item(
             for name in names if len(names) == len(key) else ["*"]:
                 m.store(atom.site, name, value)
         elif not seen and carries(m, reader, value):
-            m.escapes[Escape(node, "item", "an item of an object that cannot be seen", value)] = None
+            m.escapes[Escape(node, "item", "an item of an object that cannot be seen", value)] = (
+                None
+            )
 
 
 def unpack(
@@ -162,7 +166,12 @@ def _listed(m: Machine, reader: Frame, atom: Atom) -> list[Value] | None:
 
 
 def container_method(
-    m: Machine, reader: Frame, atom: Attr, positional: list[Value], keywords: dict[str, Value], node: NodeId
+    m: Machine,
+    reader: Frame,
+    atom: Attr,
+    positional: list[Value],
+    keywords: dict[str, Value],
+    node: NodeId,
 ) -> Value:
     """Call a method of a list or dict."""
     assert isinstance(atom.of, Container)

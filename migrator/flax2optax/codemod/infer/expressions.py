@@ -84,9 +84,9 @@ def _rare(m: Machine, env: Env, node: t.Expression) -> Value:
             if kind == "await":
                 return found
             given = elements(m, env.frame, found) if kind == "from" else found
-            function = env.frame.function
-            if function is not None:
-                m.store(function.id, "*", given)
+            running = env.frame.function
+            if running is not None:
+                m.store(running.id, "*", given)
             return OTHER
     return OTHER
 
@@ -165,7 +165,7 @@ def _comprehension(m: Machine, env: Env, node: t.Comprehension) -> Value:
     if node.kind == "dict":
         literal = next(iter(values[0]), Other()) if len(values[0]) == 1 else Other()
         key = literal.value if isinstance(literal, Literal) else "*"
-    m.store(node.id, key, values[-1])  # type: ignore[arg-type]
+    m.store(node.id, key, values[-1])
     kind = {"dict": "dict", "set": "set"}.get(node.kind, "list")
     return one(Container(node.id, kind))
 
@@ -216,6 +216,8 @@ def _spread_keywords(m: Machine, env: Env, args: Args, value: Value, id_: int) -
     args.spread.add(id_)
 
 
-def call_value(m: Machine, env: Env, node: t.Expression, callee: Value, values: list[Value]) -> Value:
+def call_value(
+    m: Machine, env: Env, node: t.Expression, callee: Value, values: list[Value]
+) -> Value:
     """Call with plain values, as a decorator or a library does."""
     return call(m, env, node, callee, Args([(value, 0) for value in values]))

@@ -48,7 +48,7 @@ def flows(m: Machine) -> Union:
             found = direct_sites(part)
             if found:
                 union.join(found)
-    for (owner, _), value in m.cells.items():  # type: ignore[misc]
+    for owner, value in m.owned_cells():
         if isinstance(owner, tuple) and owner[0] in ("definition", "inner"):
             union.join({owner[1], *sites(value)})
     return union

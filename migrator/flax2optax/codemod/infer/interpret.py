@@ -66,9 +66,9 @@ def execute(m: Machine, env: Env, statement: t.Statement) -> None:
         case t.Define(definition=t.Class() as class_):
             define_class(m, env, class_)
         case t.Import():
-            for name, value, id_ in imported(m, env, statement):
-                m.record(id_, value)
-                bind(m, env, name, value)
+            for name, named, id_ in imported(m, env, statement):
+                m.record(id_, named)
+                bind(m, env, name, named)
         case t.Delete(targets=targets):
             for target in targets:
                 evaluate(m, env, target)
@@ -99,10 +99,10 @@ def compound(m: Machine, env: Env, statement: t.Statement) -> None:
             loop(m, env, None, NOTHING, body, test)
             branch(m, env, orelse)
         case t.With(items=items, body=body):
-            for context, target in items:
-                value = evaluate(m, env, context)
-                if target is not None:
-                    assign(m, env, target, value)
+            for context, bound in items:
+                entered = evaluate(m, env, context)
+                if bound is not None:
+                    assign(m, env, bound, entered)
             branch(m, env, body)
         case t.Try():
             try_(m, env, statement)
@@ -159,7 +159,9 @@ def try_(m: Machine, env: Env, statement: t.Try) -> None:
     """A handler may start from any point of the body."""
     body = env.fork()
     branch(m, body, statement.body)
-    start = Env(env.frame, merged([env.vars, body.vars]), env.class_, env.class_names, False, env.breaks)
+    start = Env(
+        env.frame, merged([env.vars, body.vars]), env.class_, env.class_names, False, env.breaks
+    )
     branches = []
     for type_, name, handler in statement.handlers:
         arm = start.fork()
@@ -184,7 +186,9 @@ def bind(m: Machine, env: Env, name: str, value: Value) -> None:
     function = env.frame.function
     if function is not None and name in function.outer:
         outer = env.frame.parent
-        while outer is not None and outer.function is not None and name not in outer.function.locals:
+        while (
+            outer is not None and outer.function is not None and name not in outer.function.locals
+        ):
             outer = outer.parent
         holder = outer if outer is not None else m.module_frame(env.frame.module.path)
         m.assign(holder, name, value)

@@ -8,11 +8,18 @@ from flax2optax.codemod.index import tree as t
 from flax2optax.codemod.infer.calls import Args, bind, call_function, escape
 from flax2optax.codemod.infer.containers import elements, item
 from flax2optax.codemod.infer.machine import Frame, Machine
-from flax2optax.codemod.infer.objects import annotation_value, attribute, carried, family, store_attribute
+from flax2optax.codemod.infer.objects import (
+    annotation_value,
+    attribute,
+    carried,
+    family,
+    store_attribute,
+)
 from flax2optax.codemod.infer.scope import PROJECT, Env
 from flax2optax.codemod.infer.values import (
     NOTHING,
     OTHER,
+    Array,
     Atom,
     Attr,
     Bound,
@@ -49,10 +56,10 @@ WRAPPERS = frozenset({
     "jax.jit", "jax.pmap", "jax.vmap", "jax.pjit", "jax.experimental.pjit.pjit", "jax.experimental.pjit",
     "jax.checkpoint", "jax.remat", "jax.named_call", "jax.soft_pmap", "jax.experimental.maps.xmap",
     "jax.api.jit", "jax.api.pmap", "jax.api.vmap", "jax.checkify", "jax.experimental.checkify.checkify",
-    "jax.custom_jvp", "jax.custom_vjp", "jax.linearize", "alpa.parallelize", "chex.chexify",
+    "jax.custom_jvp", "jax.custom_vjp", "alpa.parallelize", "chex.chexify",
     "functools.lru_cache", "functools.cache", "contextlib.contextmanager", "jax.profiler.annotate_function",
     "flax.linen.jit", "flax.linen.remat", "gin.configurable", "gin.external_configurable", "gin.register",
-    "jax.named_scope", "jax.experimental.shard_map.shard_map", "jax.shard_map", "chex.assert_max_traces",
+    "jax.named_scope", "jax.make_jaxpr", "jax.xla_computation", "jax.experimental.shard_map.shard_map", "jax.shard_map", "chex.assert_max_traces",
 })  # fmt: skip
 HARMLESS = frozenset({
     "builtins.print", "builtins.str", "builtins.repr", "builtins.type", "builtins.len", "builtins.id",
@@ -72,6 +79,16 @@ HARMLESS_METHODS = frozenset({
     "info", "debug", "warning", "error", "log", "exception", "critical", "print",  # loggers
     "scalar", "scalars", "add_scalar", "write_scalars", "histogram", "text",  # writers of summaries
 })  # fmt: skip
+ARRAYS = frozenset(
+    [
+        f"jax.numpy.{made}"
+        for made in ("array", "zeros", "ones", "full", "arange", "linspace", "eye", "empty")
+    ]
+    + [
+        f"jax.random.{made}"
+        for made in ("normal", "uniform", "truncated_normal", "laplace", "gumbel")
+    ]
+)
 TREE_MAP = frozenset({
     "jax.tree_map", "jax.tree_multimap", "jax.tree_util.tree_map", "jax.tree_util.tree_multimap",
     "jax.tree.map", "tree.map_structure",
@@ -81,10 +98,14 @@ RESTORE = {
     "flax.serialization.from_state_dict": (0, "target"),
     "flax.serialization.from_bytes": (0, "target"),
 }
-PARTIALS = frozenset({"functools.partial", "jax.tree_util.Partial", "jax.util.partial", "toolz.partial"})
+PARTIALS = frozenset(
+    {"functools.partial", "jax.tree_util.Partial", "jax.util.partial", "toolz.partial"}
+)
 
 
-def call_external(m: Machine, reader: Frame, env: Env | None, node: t.Expression, name: str, args: Args) -> Value:
+def call_external(
+    m: Machine, reader: Frame, env: Env | None, node: t.Expression, name: str, args: Args
+) -> Value:
     """What calling the library's `name` returns."""
     if name in SAME:
         return _same(m, reader, node, name, args)
@@ -99,6 +120,8 @@ def call_external(m: Machine, reader: Frame, env: Env | None, node: t.Expression
         return args.get(*RESTORE[name]) or OTHER
     if name in HARMLESS:
         return OTHER
+    if name in ARRAYS:
+        return one(Array())
     handler = _HANDLERS.get(name)
     if handler is not None:
         return handler(m, reader, node, args)
@@ -106,7 +129,9 @@ def call_external(m: Machine, reader: Frame, env: Env | None, node: t.Expression
 
 
 def _unlisted(m: Machine, reader: Frame, node: t.Expression, name: str, args: Args) -> Value:
-    if name.startswith(("typing.", "abc.", "dataclasses.dataclass", "flax.struct.", "chex.", "attr.")):
+    if name.startswith(
+        ("typing.", "abc.", "dataclasses.dataclass", "flax.struct.", "chex.", "attr.")
+    ):
         first = args.get(0)
         functions = frozenset(a for a in first if isinstance(a, FunctionRef | ClassRef))
         if functions:
@@ -121,7 +146,13 @@ def _unlisted(m: Machine, reader: Frame, node: t.Expression, name: str, args: Ar
 
 def _same(m: Machine, reader: Frame, node: t.Expression, name: str, args: Args) -> Value:
     value = args.get(0)
-    if name in ("builtins.list", "builtins.tuple", "builtins.sorted", "builtins.reversed", "builtins.iter"):
+    if name in (
+        "builtins.list",
+        "builtins.tuple",
+        "builtins.sorted",
+        "builtins.reversed",
+        "builtins.iter",
+    ):
         if all(isinstance(a, TupleOf) for a in value) and name == "builtins.tuple":
             return value
         if any(isinstance(a, Container) and a.kind == "dict" for a in value) or len(value) != 1:
@@ -132,15 +163,21 @@ def _same(m: Machine, reader: Frame, node: t.Expression, name: str, args: Args) 
 
 def _wrapped(m: Machine, node: t.Expression, name: str, args: Args) -> Value:
     found = join(args.get(0), *(v for k, (v, _) in args.keywords.items() if k in ("fun", "f")))
-    kept = frozenset(Transformed(name.rsplit(".", 1)[-1], a, node.id) for a in found if _callable(a))
-    if not kept and not args.positional:  # `@jit(static_argnums=0)`: the function comes with the next call
+    kept = frozenset(
+        Transformed(name.rsplit(".", 1)[-1], a, node.id) for a in found if _callable(a)
+    )
+    if (
+        not kept and not args.positional
+    ):  # `@jit(static_argnums=0)`: the function comes with the next call
         keywords = tuple((k, v) for k, (v, _) in args.keywords.items())
         return one(Partial(External(name), (), keywords, node.id))
     return kept or found or OTHER
 
 
 def _callable(atom: Atom) -> bool:
-    return isinstance(atom, FunctionRef | Bound | Partial | Transformed | Gradient | Attr | Instance | ClassRef)
+    return isinstance(
+        atom, FunctionRef | Bound | Partial | Transformed | Gradient | Attr | Instance | ClassRef
+    )
 
 
 def _partial(node: t.Expression, args: Args) -> Value:
@@ -154,7 +191,9 @@ def _partial(node: t.Expression, args: Args) -> Value:
 
 def functions_in(value: Value) -> list[Atom]:
     """The callables of the program in a value, those of partials and transformations too."""
-    return [a for a in value if isinstance(a, FunctionRef | Bound | Partial | Transformed | Gradient)]
+    return [
+        a for a in value if isinstance(a, FunctionRef | Bound | Partial | Transformed | Gradient)
+    ]
 
 
 def seen_into(atom: Atom) -> bool:
@@ -168,7 +207,9 @@ def call_back(m: Machine, reader: Frame, node: t.Expression, args: Args) -> None
     """A library that cannot be seen into may call the functions it is given, with values of its own."""
     for value, _ in (*args.positional, *args.keywords.values()):
         for atom in functions_in(value):
-            if atom in m.called_back:  # its summary is there, and runs again when what it reads changes
+            if (
+                atom in m.called_back
+            ):  # its summary is there, and runs again when what it reads changes
                 continue
             m.called_back.add(atom)
             ref, front = atom, Args()
@@ -231,12 +272,23 @@ def _plain(*values: Value) -> Args:
 
 def _grad(with_value: bool) -> Callable[[Machine, Frame, t.Expression, Args], Value]:
     def handler(m: Machine, reader: Frame, node: t.Expression, args: Args) -> Value:
-        aux = args.get(2, "has_aux") if "has_aux" in args.keywords or len(args.positional) > 2 else NOTHING
+        aux = (
+            args.get(2, "has_aux")
+            if "has_aux" in args.keywords or len(args.positional) > 2
+            else NOTHING
+        )
         has_aux = Literal(True) in aux
         found = args.get(0, "fun")
         if not args.positional and "fun" not in args.keywords:
             keywords = tuple((k, v) for k, (v, _) in args.keywords.items())
-            return one(Partial(External("jax.value_and_grad" if with_value else "jax.grad"), (), keywords, node.id))
+            return one(
+                Partial(
+                    External("jax.value_and_grad" if with_value else "jax.grad"),
+                    (),
+                    keywords,
+                    node.id,
+                )
+            )
         return frozenset(Gradient(a, with_value, has_aux) for a in found if _callable(a)) or OTHER
 
     return handler
@@ -257,12 +309,17 @@ def _scan(m: Machine, reader: Frame, node: t.Expression, args: Args) -> Value:
     return one(TupleOf((carry, ys or OTHER)))
 
 
-def _fold(body: int, init: int, before: int) -> Callable[[Machine, Frame, t.Expression, Args], Value]:
+def _fold(
+    body: int, init: int, before: int
+) -> Callable[[Machine, Frame, t.Expression, Args], Value]:
     def handler(m: Machine, reader: Frame, node: t.Expression, args: Args) -> Value:
         carry = args.get(init, "init_val")
         for _ in range(3):
             front = [OTHER] * before
-            grown = join(carry, _invoke_all(m, reader, node, args.get(body, "body_fun"), _plain(*front, carry)))
+            grown = join(
+                carry,
+                _invoke_all(m, reader, node, args.get(body, "body_fun"), _plain(*front, carry)),
+            )
             if not before:
                 _invoke_all(m, reader, node, args.get(0, "cond_fun"), _plain(carry))
             if grown == carry:
@@ -275,7 +332,9 @@ def _fold(body: int, init: int, before: int) -> Callable[[Machine, Frame, t.Expr
 
 def _cond(m: Machine, reader: Frame, node: t.Expression, args: Args) -> Value:
     given = [v for v, _ in args.positional]
-    if len(given) == 5 and not functions_in(given[1]) and functions_in(given[2]):  # pred, x, f, y, g
+    if (
+        len(given) == 5 and not functions_in(given[1]) and functions_in(given[2])
+    ):  # pred, x, f, y, g
         left = _invoke_all(m, reader, node, given[2], _plain(given[1]))
         return join(left, _invoke_all(m, reader, node, given[4], _plain(given[3])))
     operands = given[3:] or [v for k, (v, _) in args.keywords.items() if k == "operand"]
@@ -285,7 +344,9 @@ def _cond(m: Machine, reader: Frame, node: t.Expression, args: Args) -> Value:
 
 def _switch(m: Machine, reader: Frame, node: t.Expression, args: Args) -> Value:
     operands = [v for v, _ in args.positional[2:]]
-    return _invoke_all(m, reader, node, elements(m, reader, args.get(1, "branches")), _plain(*operands))
+    return _invoke_all(
+        m, reader, node, elements(m, reader, args.get(1, "branches")), _plain(*operands)
+    )
 
 
 def _map(m: Machine, reader: Frame, node: t.Expression, args: Args) -> Value:
@@ -299,7 +360,11 @@ def _eval_shape(m: Machine, reader: Frame, node: t.Expression, args: Args) -> Va
 
 
 def _zip(m: Machine, reader: Frame, node: t.Expression, args: Args) -> Value:
-    m.store(node.id, "*", one(TupleOf(tuple(elements(m, reader, v) or OTHER for v, _ in args.positional))))
+    m.store(
+        node.id,
+        "*",
+        one(TupleOf(tuple(elements(m, reader, v) or OTHER for v, _ in args.positional))),
+    )
     return one(Container(node.id, "list"))
 
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import deque
-from collections.abc import Callable, Hashable, Iterable
+from collections.abc import Callable, Hashable, Iterable, Iterator
 from dataclasses import dataclass, field
 
 from flax2optax.codemod.index.program import Program
@@ -27,7 +27,9 @@ class Frame:
     variables: dict[str, Value] = field(default_factory=dict)  # every value each name ever held
     returned: Value = NOTHING
     yielded: Value = NOTHING
-    readers: dict[str, set[int]] = field(default_factory=dict)  # name, or '' for the result -> frames
+    readers: dict[str, set[int]] = field(
+        default_factory=dict
+    )  # name, or '' for the result -> frames
     dirty: bool = True
     running: bool = False
     runs: int = 0
@@ -49,7 +51,9 @@ class Machine:
     def __init__(self, program: Program) -> None:
         self.program = program
         self.open: set[str] = set()  # files that are read into; packages' own files always are
-        self.wanted: set[str] = set()  # files that an optimizer goes into, to be opened in the next pass
+        self.wanted: set[str] = (
+            set()
+        )  # files that an optimizer goes into, to be opened in the next pass
         self.frames: list[Frame] = []
         self.by_key: dict[Hashable, Frame] = {}
         self.frame_count: dict[Hashable, int] = {}
@@ -62,7 +66,9 @@ class Machine:
         self.escapes: dict[Escape, None] = {}
         self.called: set[NodeId] = set()
         self.really_called: set[NodeId] = set()  # from code of the program that is itself reached
-        self.called_back: set[Atom] = set()  # callables that a library got, called once with parameters nobody passes
+        self.called_back: set[Atom] = (
+            set()
+        )  # callables that a library got, called once with parameters nobody passes
         self.imagined: set[NodeId] = set()  # called with parameters nobody passes
         self.known_calls: frozenset[NodeId] = frozenset()  # really called in an earlier pass
         self.functions: dict[NodeId, Function] = {}
@@ -76,7 +82,9 @@ class Machine:
         self.queue: deque[Frame] = deque()
         self.depth = 0
         self.run: Callable[[Frame], None] = lambda frame: None
-        self.call_bound: Callable[[Frame, NodeId, Value], Value] = lambda frame, node, value: NOTHING
+        self.call_bound: Callable[[Frame, NodeId, Value], Value] = lambda frame, node, value: (
+            NOTHING
+        )
 
     def opens(self, path: str) -> bool:
         """Whether a file is read into."""
@@ -101,9 +109,13 @@ class Machine:
             self.queue.append(self.by_key[key])
         return self.by_key[key]
 
-    def frame(self, function: Function, parent: Frame | None, parameters: dict[str, Value]) -> Frame:
+    def frame(
+        self, function: Function, parent: Frame | None, parameters: dict[str, Value]
+    ) -> Frame:
         """The summary of `function` for arguments of these kinds, with the arguments joined in."""
-        kinds = tuple(sorted((name, shape(value)) for name, value in parameters.items() if shape(value)))
+        kinds = tuple(
+            sorted((name, shape(value)) for name, value in parameters.items() if shape(value))
+        )
         place = (function.id, parent.index if parent else -1)
         key: Hashable = (*place, _hashable(kinds))
         if key not in self.by_key:
@@ -219,6 +231,12 @@ class Machine:
         """All fields of a heap object, joined."""
         self.cell_readers.setdefault((owner, None), set()).add(reader.index)
         return join(*(self.cells[owner, key] for key in self.cell_fields.get(owner, ())))
+
+    def owned_cells(self) -> Iterator[tuple[Hashable, Value]]:
+        """Every cell's owner and value."""
+        for owner, fields in self.cell_fields.items():
+            for key in fields:
+                yield owner, self.cells.get((owner, key), NOTHING)
 
     def fields(self, owner: Hashable) -> tuple[Hashable, ...]:
         """The keys a heap object is known to have."""

@@ -26,7 +26,10 @@ def touched(m: Machine) -> dict[str, set[str]]:
         if frame.function is None:
             names = [n for n, v in frame.variables.items() if carries(m, frame, v, instances=True)]
             found.setdefault(path, set()).update(names)
-        elif any(carries(m, frame, v, instances=True) for v in (frame.returned, *frame.parameters.values())):
+        elif any(
+            carries(m, frame, v, instances=True)
+            for v in (frame.returned, *frame.parameters.values())
+        ):
             found.setdefault(path, set()).add(_outermost(frame.function))
     for class_ in m.classes.values():
         for owner in (("fields", ancestors(m, class_.id)[-1]), ("class", class_.id)):
@@ -49,7 +52,9 @@ def _and_reexporters(program: Program, found: dict[str, set[str]]) -> dict[str, 
     while grown:
         grown = False
         for package in packages:
-            sources = set().union(*(program.targets(package.path, s) for s in package.imports), set())
+            sources = set().union(
+                *(program.targets(package.path, s) for s in package.imports), set()
+            )
             names = set().union(*(found[path] for path in sources & found.keys()), set())
             if not names <= found.get(package.path, set()):
                 found.setdefault(package.path, set()).update(names)

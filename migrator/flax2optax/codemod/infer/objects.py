@@ -97,7 +97,9 @@ def optimizer_base(m: Machine, class_id: NodeId) -> OptimizerClass | None:
     return None
 
 
-def class_member(m: Machine, reader: Frame, class_id: NodeId, name: str, after: bool = False) -> Value:
+def class_member(
+    m: Machine, reader: Frame, class_id: NodeId, name: str, after: bool = False
+) -> Value:
     """A method or class attribute by look-up order."""
     for current in ancestors(m, class_id)[1 if after else 0 :]:
         value = m.load(reader, ("class", current), name)
@@ -148,7 +150,10 @@ def annotation_value(m: Machine, annotation: Value, site: NodeId) -> Value:
             m.assume(site, "annotation")
             found = join(found, one(Definition(site)))
         elif isinstance(atom, TupleOf):
-            found = join(found, one(TupleOf(tuple(annotation_value(m, i, site) or OTHER for i in atom.items))))
+            found = join(
+                found,
+                one(TupleOf(tuple(annotation_value(m, i, site) or OTHER for i in atom.items))),
+            )
     return found
 
 
@@ -243,7 +248,10 @@ def _decorated(m: Machine, ref: FunctionRef, name: str) -> bool:
     function = m.functions[ref.function]
     for decorator in function.decorators:
         for atom in m.values.get(decorator.id, NOTHING):
-            if isinstance(atom, External) and atom.name.rsplit(".", 1)[-1] in (name, f"cached_{name}"):
+            if isinstance(atom, External) and atom.name.rsplit(".", 1)[-1] in (
+                name,
+                f"cached_{name}",
+            ):
                 return True
     return name == "staticmethod" and function.name == "__new__"
 
@@ -282,7 +290,9 @@ def store_attribute(
         elif isinstance(atom, Literal):
             continue
         elif not seen and carries(m, reader, value):
-            m.escapes[Escape(node, "attribute", "an attribute of an object that cannot be seen", value)] = None
+            m.escapes[
+                Escape(node, "attribute", "an attribute of an object that cannot be seen", value)
+            ] = None
 
 
 def carries(m: Machine, reader: Frame, value: Value, instances: bool = False) -> bool:
@@ -291,7 +301,11 @@ def carries(m: Machine, reader: Frame, value: Value, instances: bool = False) ->
 
 
 def carried(
-    m: Machine, reader: Frame, value: Value, instances: bool = False, seen: set[Hashable] | None = None
+    m: Machine,
+    reader: Frame,
+    value: Value,
+    instances: bool = False,
+    seen: set[Hashable] | None = None,
 ) -> set[Atom]:
     """The optimizers, definitions and states in a value."""
     seen = set() if seen is None else seen

@@ -23,12 +23,18 @@ from flax2optax.codemod.infer.values import (
 )
 
 
-def construct(m: Machine, reader: Frame, node: t.Expression, atom: OptimizerClass, args: Args) -> Value:
+def construct(
+    m: Machine, reader: Frame, node: t.Expression, atom: OptimizerClass, args: Args
+) -> Value:
     """Call a class of flax.optim."""
     m.definitions[node.id] = join(m.definitions.get(node.id, frozenset()), one(atom))
     if atom.name == "Optimizer":
         definitions = args.get(0, "optimizer_def")
-        m.store(("definition", node.id), "of", frozenset(a for a in definitions if isinstance(a, Definition)))
+        m.store(
+            ("definition", node.id),
+            "of",
+            frozenset(a for a in definitions if isinstance(a, Definition)),
+        )
         return one(Optimizer(node.id))
     if atom.name == "OptimizerState":
         return one(Part("state", node.id))
@@ -69,12 +75,18 @@ def optimizer_method(
 
 
 def _compute_gradient(
-    m: Machine, reader: Frame, node: t.Expression, optimizer: Optimizer, args: Args, front: tuple[Value, ...]
+    m: Machine,
+    reader: Frame,
+    node: t.Expression,
+    optimizer: Optimizer,
+    args: Args,
+    front: tuple[Value, ...],
 ) -> Value:
     target = one(Part("target", optimizer.site))
-    result = join(*(invoke(m, reader, node, a, Args([(target, 0)])) for a in args.get(0, "loss_fn")))
+    result = join(
+        *(invoke(m, reader, node, a, Args([(target, 0)])) for a in args.get(0, "loss_fn"))
+    )
     pairs = [a for a in result if isinstance(a, TupleOf) and len(a.items) == 2]
     outputs = (OTHER, join(*(p.items[1] for p in pairs))) if pairs else (OTHER,)
     tail = () if front else (OTHER,)
     return one(TupleOf((*front, *outputs, *tail)))
-

@@ -22,7 +22,9 @@ OPTIMIZER_CLASSES = frozenset({
     "Momentum", "MultiOptimizer", "Optimizer", "OptimizerDef", "OptimizerState", "RMSProp", "WeightNorm",
     "ReplicatedOptimizer",
 })  # fmt: skip
-PROJECT = "project:"  # a name of a file that is not opened: nothing of an optimizer is known to go there
+PROJECT = (
+    "project:"  # a name of a file that is not opened: nothing of an optimizer is known to go there
+)
 
 
 @dataclass(slots=True)
@@ -38,7 +40,9 @@ class Env:
 
     def fork(self) -> Env:
         """A copy for one branch."""
-        return Env(self.frame, dict(self.vars), self.class_, self.class_names, self.dead, self.breaks)
+        return Env(
+            self.frame, dict(self.vars), self.class_, self.class_names, self.dead, self.breaks
+        )
 
     def merge(self, *branches: Env) -> None:
         """Become the join of the branches that are still alive."""
@@ -95,7 +99,11 @@ def _global(m: Machine, env: Env, module: Frame, name: str) -> Value:
         if value:
             return value
     for statement in module.module.imports:  # `from flax.optim import *`
-        if statement.is_from and not statement.aliases and (statement.module or "").startswith("flax"):
+        if (
+            statement.is_from
+            and not statement.aliases
+            and (statement.module or "").startswith("flax")
+        ):
             found = library(f"{statement.module}.{name}")
             if isinstance(next(iter(found)), OptimizerClass):
                 return found
@@ -128,8 +136,10 @@ def member(m: Machine, reader: Frame, path: str, name: str) -> Value:
                 value = member(m, reader, star, name) if star != path else NOTHING
                 if value:
                     return value
-    folder = path.rstrip("/") if path.endswith("/") else path.removesuffix("__init__.py").rstrip("/")
-    if path.endswith("/") or path.endswith("__init__.py"):
+    folder = (
+        path.rstrip("/") if path.endswith("/") else path.removesuffix("__init__.py").rstrip("/")
+    )
+    if path.endswith(("/", "__init__.py")):
         found = m.program.find(folder, name)
         if found is not None and found != path:
             return one(ModuleRef(found))

@@ -26,6 +26,11 @@ class Other(Atom):
 
 
 @dataclass(frozen=True, slots=True)
+class Array(Other):
+    """An array for certain: params that are one array need the update spelled out."""
+
+
+@dataclass(frozen=True, slots=True)
 class Literal(Atom):
     """A constant that may choose a key, an attribute or an argument number."""
 

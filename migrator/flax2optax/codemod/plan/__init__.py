@@ -12,6 +12,7 @@ from flax2optax.codemod.index.walk import walk
 from flax2optax.codemod.infer import OptimizerFacts
 from flax2optax.codemod.infer.flows import sites
 from flax2optax.codemod.infer.values import (
+    Array,
     Container,
     Instance,
     Literal,
@@ -31,9 +32,7 @@ from flax2optax.codemod.plan.replicas import replicated_axis
 from flax2optax.codemod.plan.state_form import plan_occurrence, plan_string_annotation
 
 
-def plan(
-    facts: OptimizerFacts, *, unsafe: bool = False, form: Form = "auto"
-) -> MigrationPlan:
+def plan(facts: OptimizerFacts, *, unsafe: bool = False, form: Form = "auto") -> MigrationPlan:
     """Plan every flow of the program, in the form asked for."""
     draft = Draft(facts)
     uses = {
@@ -81,9 +80,15 @@ def _flow_facts(
         how, axis = flow_rate(facts, its), replicated_axis(its)
         # A chain would wrap the state that a rate is written to, and hide an update that takes overrides.
         # Steps of a replicated optimizer average the gradients behind a clip.
-        front = clips[root].front if root in clips and how.rate not in (Rate.STATE, Rate.UPDATE) and not axis else ()
+        front = (
+            clips[root].front
+            if root in clips and how.rate not in (Rate.STATE, Rate.UPDATE) and not axis
+            else ()
+        )
         made = tuple(use for use in its if use.kind == "construct")
-        result[root] = FlowFacts(how.rate, _bare(facts, its), front, how.overridden, how.groups, made, axis)
+        result[root] = FlowFacts(
+            how.rate, _bare(facts, its), front, how.overridden, how.groups, made, axis
+        )
     return result
 
 
@@ -91,12 +96,16 @@ def _bare(facts: OptimizerFacts, uses: list[Occurrence]) -> bool:
     for use in uses:
         if use.kind == "create" and isinstance(use.node, t.Call) and use.node.args:
             argument = use.node.args[0]
-            if isinstance(argument.value, t.Sequence | t.Constant) or _is_bare(facts.value(argument.value.id)):
+            if isinstance(argument.value, t.Sequence | t.Constant) or _is_bare(
+                facts.value(argument.value.id)
+            ):
                 return True
     return False
 
 
 def _is_bare(value: Value) -> bool:
+    if value and all(isinstance(a, Array) for a in value):
+        return True
     return any(
         isinstance(a, TupleOf | Instance)
         or (isinstance(a, Container) and a.kind == "list")
@@ -121,7 +130,9 @@ def _annotations(draft: Draft, module: t.Module) -> None:
 def _drop_strangers(draft: Draft) -> None:
     """A file that only uses the modules before Linen, and through which no optimizer passes, is not ours."""
     for root, flow in list(draft.flows.items()):
-        others = [f for f in draft.flows.values() if f is not flow and f.files.keys() & flow.files.keys()]
+        others = [
+            f for f in draft.flows.values() if f is not flow and f.files.keys() & flow.files.keys()
+        ]
         if flow.findings and not others and all(one.code == "FXO902" for one in flow.findings):
             del draft.flows[root]
 
@@ -130,7 +141,10 @@ def _escapes(draft: Draft) -> None:
     for escape in draft.facts.machine.escapes:
         for site in sites(escape.value):
             draft.stop(
-                draft.flow(site), "FXO309", escape.node, f"the optimizer goes into {escape.into}, which cannot be seen"
+                draft.flow(site),
+                "FXO309",
+                escape.node,
+                f"the optimizer goes into {escape.into}, which cannot be seen",
             )
 
 

@@ -88,13 +88,19 @@ class Draft:
             key = scope.id
             taken = self._taken.setdefault(key, names_in((scope,)))
         else:
-            module = self.facts.program.owner(above[0].id)
+            module = self.facts.program.owner(_id(above[0]))
             taken = self._taken.setdefault(module.base, module.bound | set(module.names))
         return fresh(wanted, taken)
 
 
+def _id(node: Node) -> NodeId:
+    """The id of the outermost node, which is a statement."""
+    assert not isinstance(node, t.Generator)
+    return node.id
+
+
 def _node(edit: Edit) -> NodeId:
-    return edit.line if hasattr(edit, "line") else edit.node  # type: ignore[union-attr]
+    return edit.line if hasattr(edit, "line") else edit.node
 
 
 def pieces(*parts: Piece | NodeId | Pieces) -> Pieces:
@@ -125,7 +131,9 @@ def simple(node: t.Expression) -> bool:
 def statement_of(above: tuple[Node, ...], module: t.Module) -> t.Statement | None:
     """The statement that evaluates a node exactly once, in front of which lines may be written."""
     for node in reversed(above):
-        if isinstance(node, t.Argument | t.Sequence | t.Dict | t.Starred | t.Call | t.Attribute | t.Subscript):
+        if isinstance(
+            node, t.Argument | t.Sequence | t.Dict | t.Starred | t.Call | t.Attribute | t.Subscript
+        ):
             continue
         if isinstance(node, t.Assign | t.AnnAssign | t.Return | t.Evaluate):
             return None if node.line in module.inline else node

@@ -36,7 +36,9 @@ def check_functions(self: Explicit) -> list[Edit]:
         for name, value in frame.parameters.items():
             if frame.function is not None and self.holds_inside(value):
                 if not self.holds(value):
-                    raise NotExplicit(frame.function.id, f"`{name}` is a tuple with an optimizer in it")
+                    raise NotExplicit(
+                        frame.function.id, f"`{name}` is a tuple with an optimizer in it"
+                    )
                 taking.setdefault(frame.function.id, set()).add(name)
     edits: list[Edit] = []
     for function, names in taking.items():
@@ -48,7 +50,9 @@ def check_functions(self: Explicit) -> list[Edit]:
 def _parameters(self: Explicit, function: t.Function, names: set[str]) -> list[Edit]:
     machine = self.draft.facts.machine
     if function.id in machine.imagined:
-        raise NotExplicit(function.id, f"`{function.name}` is also called from outside of the program")
+        raise NotExplicit(
+            function.id, f"`{function.name}` is also called from outside of the program"
+        )
     if function.owner is not None or function.generator:
         raise NotExplicit(function.id, f"`{function.name}` is a method or a generator")
     if function.module is not self.module:
@@ -130,7 +134,9 @@ def _numbers(self: Explicit, site: NodeId, function: NodeId, names: set[str]) ->
     return []
 
 
-def _numbers_of(self: Explicit, node: t.Expression, function: NodeId, names: set[str]) -> list[Edit]:
+def _numbers_of(
+    self: Explicit, node: t.Expression, function: NodeId, names: set[str]
+) -> list[Edit]:
     if not isinstance(node, t.Call):
         return []
     order = [p.name for p in self.draft.facts.machine.functions[function].parameters]
@@ -156,6 +162,9 @@ def _shifted(value: t.Expression, taken: list[int]) -> str:
         number = element.value
         moved = number + sum(1 for index in taken if index < number)
         numbers.extend((moved, moved + 1) if number in taken else (moved,))
-    if len(numbers) == 1:
-        return str(numbers[0]) if not isinstance(value, t.Sequence) else f"({numbers[0]},)"
-    return "(" + ", ".join(map(str, numbers)) + ")"
+    text = ", ".join(map(str, numbers))
+    if not isinstance(value, t.Sequence):
+        return text if len(numbers) == 1 else f"({text})"
+    if value.kind == "tuple":  # its parentheses stand outside of what is replaced
+        return text if len(numbers) > 1 else f"{text},"
+    return f"[{text}]"

@@ -66,14 +66,18 @@ class Explicit:
         return self.namer.halves(scope_of(node.name, above, self.module), node.name)
 
 
-def plan_explicit(draft: Draft, module: t.Module, root: NodeId, uses: list[Occurrence], known: FlowFacts) -> None:
+def plan_explicit(
+    draft: Draft, module: t.Module, root: NodeId, uses: list[Occurrence], known: FlowFacts
+) -> None:
     """Write a whole flow in the explicit form, or raise `NotExplicit` before anything is written."""
     self = Explicit(draft, module, root, uses, known)
     _collect(self)
     self.namer = Namer(module, [(n, a) for n, a in self.nodes if isinstance(n, t.Name)])
     for use in uses:
         if use.kind not in HANDLED:
-            raise NotExplicit(use.node.id, f"it is used in a way that needs one object ({use.kind})")
+            raise NotExplicit(
+                use.node.id, f"it is used in a way that needs one object ({use.kind})"
+            )
     self.tx = find_transformation(self.draft, module, uses, known)
     _given_params(self)
     edits = check_functions(self)
@@ -92,7 +96,7 @@ def plan_explicit(draft: Draft, module: t.Module, root: NodeId, uses: list[Occur
 
 def _collect(self: Explicit) -> None:
     facts = self.draft.facts
-    for (owner, _), value in facts.machine.cells.items():  # type: ignore[misc]
+    for owner, value in facts.machine.owned_cells():
         if self.holds_inside(value) and not (isinstance(owner, tuple) and owner[0] == "definition"):
             raise NotExplicit(self.root, "it is kept in a field or a container")
     for node, above in walk(self.module.body):
@@ -104,7 +108,11 @@ def _given_params(self: Explicit) -> None:
     """`params` given to `create` may keep its name, where nothing reads it later in the old meaning."""
     for use in self.uses:
         statement = parent(use.above)
-        if use.kind != "create" or not isinstance(use.node, t.Call) or not isinstance(statement, t.Assign):
+        if (
+            use.kind != "create"
+            or not isinstance(use.node, t.Call)
+            or not isinstance(statement, t.Assign)
+        ):
             continue
         target, given = statement.targets[0], use.node.args[0].value
         looped = any(isinstance(n, t.For | t.While | t.Comprehension) for n in use.above)
@@ -129,7 +137,9 @@ def _node(self: Explicit, edits: list[Edit], node: t.Expression, above: tuple[No
         fine = isinstance(over, t.Return | t.Evaluate) or (
             isinstance(over, t.Assign) and _receives(over, direct=direct)
         )
-        in_tuple = direct and isinstance(over, t.Sequence) and isinstance(parent(above[:-1]), t.Return)
+        in_tuple = (
+            direct and isinstance(over, t.Sequence) and isinstance(parent(above[:-1]), t.Return)
+        )
         if not fine and not in_tuple:
             raise NotExplicit(node.id, "its result is used where two values cannot stand")
     elif not isinstance(node, t.Sequence) or node.kind != "tuple":
@@ -138,7 +148,9 @@ def _node(self: Explicit, edits: list[Edit], node: t.Expression, above: tuple[No
 
 def _receives(statement: t.Assign, *, direct: bool) -> bool:
     """Whether an assignment's targets unpack (or, for an optimizer alone, name) what it gets."""
-    return all(isinstance(x, t.Name) if direct else isinstance(x, t.Sequence) for x in statement.targets)
+    return all(
+        isinstance(x, t.Name) if direct else isinstance(x, t.Sequence) for x in statement.targets
+    )
 
 
 def _name(self: Explicit, edits: list[Edit], node: t.Name, above: tuple[Node, ...]) -> None:
@@ -195,7 +207,11 @@ def _create(self: Explicit, edits: list[Edit], use: Occurrence) -> None:
     given = use.node.args[0].value
     lines: list[Pieces] = [*self.tx.made_here.get(use.node.id, ())]
     tx = self.tx.name
-    if isinstance(over, t.Assign) and len(over.targets) == 1 and isinstance(over.targets[0], t.Name):
+    if (
+        isinstance(over, t.Assign)
+        and len(over.targets) == 1
+        and isinstance(over.targets[0], t.Name)
+    ):
         if over.line in self.module.inline:
             raise NotExplicit(use.node.id, "it shares its line with another statement")
         halves = self.halves(over.targets[0], use.above)
@@ -213,16 +229,27 @@ def _apply(self: Explicit, edits: list[Edit], use: Occurrence) -> None:
     assert isinstance(use.node, t.Call)
     step = take_apart(use.node)
     statement = statement_of(use.above, self.module)
-    if step.problem or step.others or step.gradients is None or self.known.rate not in (Rate.CONSTRUCTOR, Rate.STEP):
+    if (
+        step.problem
+        or step.others
+        or step.gradients is None
+        or self.known.rate not in (Rate.CONSTRUCTOR, Rate.STEP)
+    ):
         raise NotExplicit(use.node.id, "the step overrides hyperparameters")
     if statement is None or not isinstance(step.optimizer, t.Name):
         raise NotExplicit(use.node.id, "the step stands where no lines can be put before it")
     self.tx.check_visible(use)
     old = self.halves(step.optimizer, use.above)
     over = parent(use.above)
-    if isinstance(over, t.Assign) and len(over.targets) == 1 and isinstance(over.targets[0], t.Name):
+    if (
+        isinstance(over, t.Assign)
+        and len(over.targets) == 1
+        and isinstance(over.targets[0], t.Name)
+    ):
         new = self.halves(over.targets[0], use.above)
-        edits.append(ReplaceStatement(statement.id, statement.line, _update(self, use, step, old, new)))
+        edits.append(
+            ReplaceStatement(statement.id, statement.line, _update(self, use, step, old, new))
+        )
     elif isinstance(statement, t.Return):
         new = _returned(self, use, step.optimizer, old, statement)
         edits.append(InsertBefore(statement.line, _update(self, use, step, old, new)))
@@ -248,7 +275,9 @@ def _returned(
     return Halves(fresh(use.above, f"new_{old.params}"), fresh(use.above, f"new_{old.state}"))
 
 
-def _update(self: Explicit, use: Occurrence, step: Step, old: Halves, new: Halves) -> tuple[Pieces, ...]:
+def _update(
+    self: Explicit, use: Occurrence, step: Step, old: Halves, new: Halves
+) -> tuple[Pieces, ...]:
     """The lines of one step."""
     assert step.gradients is not None
     flow = self.draft.flow(self.root)
@@ -264,11 +293,17 @@ def _update(self: Explicit, use: Occurrence, step: Step, old: Halves, new: Halve
             scale = (name,)
     gradients = step.gradients.value.id
     lines.append(
-        pieces(f"{updates}, {new.state} = {self.tx.name}.update(", gradients, f", {old.state}, {old.params})")
+        pieces(
+            f"{updates}, {new.state} = {self.tx.name}.update(",
+            gradients,
+            f", {old.state}, {old.params})",
+        )
     )
     if scale is not None:
         jax = self.draft.library(flow, self.module, "jax")
-        lines.append(pieces(f"{updates} = {jax}.tree_util.tree_map(lambda u: -", scale, f" * u, {updates})"))
+        lines.append(
+            pieces(f"{updates} = {jax}.tree_util.tree_map(lambda u: -", scale, f" * u, {updates})")
+        )
     lines.append((f"{new.params} = {optax}.apply_updates({old.params}, {updates})",))
     return tuple(lines)
 
@@ -287,4 +322,3 @@ def _scopes(self: Explicit, edits: list[Edit]) -> None:
 
 def _is_use(self: Explicit, node: t.Call) -> bool:
     return any(use.node is node and use.kind in ("create", "apply") for use in self.uses)
-

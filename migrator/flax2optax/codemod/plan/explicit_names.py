@@ -55,7 +55,9 @@ class Namer:
 
     module: t.Module
     uses: list[tuple[t.Name, tuple[Node, ...]]]
-    creates: dict[tuple[NodeId, str], t.Name] = field(default_factory=dict)  # variable -> `params` given to create
+    creates: dict[tuple[NodeId, str], t.Name] = field(
+        default_factory=dict
+    )  # variable -> `params` given to create
     _chosen: dict[tuple[NodeId, str], Halves] = field(default_factory=dict)
     _names: list[tuple[str, NodeId, Scope, tuple[Node, ...]]] | None = None
 
@@ -70,7 +72,9 @@ class Namer:
         word = _OPTIMIZER_WORD.sub("", name).strip("_")
         start = re.sub("__+", "_", word) + "_" if word else ""
         for prefix in dict.fromkeys((start, name + "_")):
-            halves = Halves(f"{prefix}params", f"{prefix}opt_state" if prefix == start else f"{prefix}state")
+            halves = Halves(
+                f"{prefix}params", f"{prefix}opt_state" if prefix == start else f"{prefix}state"
+            )
             if self._free(scope, name, halves.params) and self._free(scope, name, halves.state):
                 return halves
         raise NotExplicit(_id(scope), f"no free names for the params and state of `{name}`")
@@ -81,7 +85,11 @@ class Namer:
             for (id_, other), h in self._chosen.items()
             if id_ == _id(scope)
         )
-        return not taken and not any(self._clashes(scope, name, wanted)) and not self._hidden(scope, name, wanted)
+        return (
+            not taken
+            and not any(self._clashes(scope, name, wanted))
+            and not self._hidden(scope, name, wanted)
+        )
 
     def _clashes(self, scope: Scope, name: str, wanted: str) -> Iterable[bool]:
         """Uses of `wanted` that would mean something else, once `scope` binds it."""
@@ -102,7 +110,11 @@ class Namer:
             if node.name == name and scope_of(name, above, self.module) is scope:
                 inner = [f for f in functions_above(above) if f is not scope]
                 if isinstance(scope, t.Function):
-                    inner = inner[: inner.index(scope)] if scope in inner else [f for f in inner if f is not scope]
+                    inner = (
+                        inner[: inner.index(scope)]
+                        if scope in inner
+                        else [f for f in inner if f is not scope]
+                    )
                     inner = [f for f in inner if _inside(f, scope)]
                 if any(wanted in f.locals for f in inner):
                     return True
@@ -127,8 +139,10 @@ def _inside(function: t.Function, scope: t.Function) -> bool:
 
 def _passes_through(owner: Scope, scope: Scope, above: tuple[Node, ...]) -> bool:
     """Whether a name that belongs further out is read below `scope`, which would now catch it."""
-    return isinstance(scope, t.Function) and scope in functions_above(above) and not (
-        isinstance(owner, t.Function) and (owner is scope or _inside(owner, scope))
+    return (
+        isinstance(scope, t.Function)
+        and scope in functions_above(above)
+        and not (isinstance(owner, t.Function) and (owner is scope or _inside(owner, scope)))
     )
 
 

@@ -30,10 +30,14 @@ class Transformation:
         """Raise if a step cannot see it."""
         around = functions_above(use.above)
         if self.scope is not self.module and self.scope not in around:
-            raise NotExplicit(use.node.id, "the transformation cannot be seen where the step is made")
+            raise NotExplicit(
+                use.node.id, "the transformation cannot be seen where the step is made"
+            )
         inner = around[: around.index(self.scope)] if self.scope in around else around
         if any(self.name in function.locals for function in inner):
-            raise NotExplicit(use.node.id, f"`{self.name}` means something else where the step is made")
+            raise NotExplicit(
+                use.node.id, f"`{self.name}` means something else where the step is made"
+            )
 
 
 def find_transformation(
@@ -43,7 +47,9 @@ def find_transformation(
     creates = [use for use in uses if use.kind == "create"]
     variables = {_variable(module, use) for use in creates}
     if len(variables) != 1 or (known.clips and len(creates) > 1):
-        raise NotExplicit(creates[0].node.id if creates else 0, "it is made from more than one definition")
+        raise NotExplicit(
+            creates[0].node.id if creates else 0, "it is made from more than one definition"
+        )
     (variable,) = variables
     if variable is None:
         return _new(draft, module, creates, known)
@@ -53,7 +59,11 @@ def find_transformation(
 
 def _variable(module: t.Module, use: Occurrence) -> tuple[Scope, str] | None:
     assert isinstance(use.node, t.Call) and isinstance(use.node.func, t.Attribute)
-    if len(use.node.args) != 1 or use.node.args[0].star or use.node.args[0].keyword not in (None, "target"):
+    if (
+        len(use.node.args) != 1
+        or use.node.args[0].star
+        or use.node.args[0].keyword not in (None, "target")
+    ):
         raise NotExplicit(use.node.id, "it is created with a focus")
     made = use.node.func.value
     if isinstance(made, t.Name):
@@ -78,7 +88,9 @@ def _new(
     return Transformation("tx", scope, module, made_here={use.node.id: (line,)})
 
 
-def _named(draft: Draft, module: t.Module, scope: Scope, name: str, known: FlowFacts) -> Transformation:
+def _named(
+    draft: Draft, module: t.Module, scope: Scope, name: str, known: FlowFacts
+) -> Transformation:
     """The definition's own variable, renamed to `tx` where every use of it can be."""
     facts = draft.facts
     nodes = [
@@ -93,13 +105,17 @@ def _named(draft: Draft, module: t.Module, scope: Scope, name: str, known: FlowF
     declared = any(isinstance(n, t.Scope) and name in dict(n.names) for n, _ in walk(module.body))
     if free and not parameter and not declared and not _mixed(draft, definitions):
         renames: list[Edit] = [Replace(n.id, ("tx",)) for n in definitions]
-        return Transformation("tx", scope, module, renames + _wrapped(draft, module, "tx", nodes, known))
+        return Transformation(
+            "tx", scope, module, renames + _wrapped(draft, module, "tx", nodes, known)
+        )
     if shared:
         raise NotExplicit(nodes[0][0].id, f"`{name}` is both the definition and the optimizer")
     return Transformation(name, scope, module, _wrapped(draft, module, name, nodes, known))
 
 
-def _clipped(draft: Draft, module: t.Module, site: NodeId, known: FlowFacts, made: NodeId) -> Pieces:
+def _clipped(
+    draft: Draft, module: t.Module, site: NodeId, known: FlowFacts, made: NodeId
+) -> Pieces:
     """The definition with the flow's clips in front of it."""
     if not known.clips:
         return pieces(made)
@@ -108,14 +124,24 @@ def _clipped(draft: Draft, module: t.Module, site: NodeId, known: FlowFacts, mad
 
 
 def _wrapped(
-    draft: Draft, module: t.Module, name: str, nodes: list[tuple[t.Name, tuple[Node, ...]]], known: FlowFacts
+    draft: Draft,
+    module: t.Module,
+    name: str,
+    nodes: list[tuple[t.Name, tuple[Node, ...]]],
+    known: FlowFacts,
 ) -> list[Edit]:
     """Put the clips into the only statement that names the definition."""
     if not known.clips:
         return []
-    made = [over for n, above in nodes if isinstance(over := parent(above), t.Assign) and n in over.targets]
+    made = [
+        over
+        for n, above in nodes
+        if isinstance(over := parent(above), t.Assign) and n in over.targets
+    ]
     if len(made) != 1 or len(made[0].targets) != 1 or made[0].line in module.inline:
-        raise NotExplicit(nodes[0][0].id, "a clip goes in front of a definition that is made in several places")
+        raise NotExplicit(
+            nodes[0][0].id, "a clip goes in front of a definition that is made in several places"
+        )
     (statement,) = made
     value = _clipped(draft, module, statement.value.id, known, statement.value.id)
     return [ReplaceStatement(statement.id, statement.line, (pieces(f"{name} = ", value),))]

@@ -40,21 +40,37 @@ def choose_explicit(
         paths = {program.owner(use.node.id).path for use in found}
         try:
             if len(paths) != 1 or paths & typed:
-                raise NotExplicit(found[0].node.id, "it crosses modules, or its type is written out")
+                raise NotExplicit(
+                    found[0].node.id, "it crosses modules, or its type is written out"
+                )
             (path,) = paths
             _explicit(draft, program.modules[path], root, found, known[root], clips.get(root))
         except NotExplicit as refusal:
             if forced:
-                node = refusal.node if refusal.node in draft.facts.machine.values else found[0].node.id
-                draft.stop(draft.flow(root), "FXO312", node, f"the explicit form cannot carry this flow: {refusal}")
+                node = (
+                    refusal.node if refusal.node in draft.facts.machine.values else found[0].node.id
+                )
+                draft.stop(
+                    draft.flow(root),
+                    "FXO312",
+                    node,
+                    f"the explicit form cannot carry this flow: {refusal}",
+                )
 
 
 def _explicit(
-    draft: Draft, module: t.Module, root: NodeId, uses: list[Occurrence], known: FlowFacts, clip: ClipFold | None
+    draft: Draft,
+    module: t.Module,
+    root: NodeId,
+    uses: list[Occurrence],
+    known: FlowFacts,
+    clip: ClipFold | None,
 ) -> None:
     """Plan a flow anew; the state form comes back where this one cannot be had."""
     state = draft.flows[root]
-    draft.flows[root] = FlowPlan(state.id, root, findings=list(state.findings), files=dict(state.files))
+    draft.flows[root] = FlowPlan(
+        state.id, root, findings=list(state.findings), files=dict(state.files)
+    )
     try:
         for use in uses:
             if use.kind == "construct":

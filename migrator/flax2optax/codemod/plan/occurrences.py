@@ -25,7 +25,6 @@ from flax2optax.codemod.infer.values import (
     Value,
 )
 
-
 GONE = ("flax.optim", "flax.nn", "flax.deprecated.nn")
 
 
@@ -57,7 +56,9 @@ def parent(above: tuple[Node, ...]) -> Node | None:
     return above[-1] if above else None
 
 
-def _classify(facts: OptimizerFacts, node: t.Expression, above: tuple[Node, ...]) -> Iterator[Occurrence]:
+def _classify(
+    facts: OptimizerFacts, node: t.Expression, above: tuple[Node, ...]
+) -> Iterator[Occurrence]:
     if node.id in facts.machine.dynamic:
         yield Occurrence("dynamic", node, above, None)
     if isinstance(node, t.Call):
@@ -85,7 +86,9 @@ def _call(facts: OptimizerFacts, node: t.Call, above: tuple[Node, ...]) -> Itera
             return
 
 
-def _attribute(facts: OptimizerFacts, node: t.Attribute, above: tuple[Node, ...]) -> Iterator[Occurrence]:
+def _attribute(
+    facts: OptimizerFacts, node: t.Attribute, above: tuple[Node, ...]
+) -> Iterator[Occurrence]:
     base = facts.value(node.value.id)
     site = site_of(base, Optimizer)
     if site is not None:
@@ -127,7 +130,10 @@ def _is_own(facts: OptimizerFacts, node: t.Attribute) -> bool:
 def mentions_flax_optim(module: t.Module) -> bool:
     """Whether a file imports flax.optim, or flax as a whole."""
     for statement in module.imports:
-        dotted = [f"{statement.module}.{a.name}" if statement.is_from else a.name for a in statement.aliases]
+        dotted = [
+            f"{statement.module}.{a.name}" if statement.is_from else a.name
+            for a in statement.aliases
+        ]
         if any(name == "flax" or name.startswith("flax.optim") for name in dotted):
             return True
     return False
@@ -169,7 +175,9 @@ def _part_attribute(node: t.Attribute, above: tuple[Node, ...], part: Part) -> I
         yield Occurrence("state_part", node, above, part.site, "param_states")
 
 
-def _reference(facts: OptimizerFacts, node: t.Expression, above: tuple[Node, ...]) -> Iterator[Occurrence]:
+def _reference(
+    facts: OptimizerFacts, node: t.Expression, above: tuple[Node, ...]
+) -> Iterator[Occurrence]:
     """A name of flax.optim itself: a class not being called, the module, something else in it."""
     if _is_target(node, above):
         return
@@ -222,7 +230,9 @@ PLAIN_PARENTS = (
 TRUTH = frozenset({"and", "or", "not", "is", "is not", "in", "not in", "==", "!="})
 
 
-def _context(facts: OptimizerFacts, node: t.Expression, above: tuple[Node, ...]) -> Iterator[Occurrence]:
+def _context(
+    facts: OptimizerFacts, node: t.Expression, above: tuple[Node, ...]
+) -> Iterator[Occurrence]:
     """An optimizer or definition in a place that no form knows how to keep."""
     value = facts.value(node.id)
     site = site_of(value, Optimizer, Definition)
@@ -231,7 +241,12 @@ def _context(facts: OptimizerFacts, node: t.Expression, above: tuple[Node, ...])
             yield from _state_context(node, above, value)
         return
     over = parent(above)
-    if isinstance(over, PLAIN_PARENTS) or (isinstance(over, t.Operation) and over.operator in TRUTH):
+    if _taken_apart(node, over) and any(isinstance(a, Optimizer) for a in value):
+        yield Occurrence("context", node, above, site, "it is taken apart")
+        return
+    if isinstance(over, PLAIN_PARENTS) or (
+        isinstance(over, t.Operation) and over.operator in TRUTH
+    ):
         return
     if isinstance(over, t.Subscript) and over.value is not node:
         return
@@ -246,7 +261,18 @@ def _context(facts: OptimizerFacts, node: t.Expression, above: tuple[Node, ...])
         yield Occurrence("context", node, above, site, type(over).__name__)
 
 
-def _state_context(node: t.Expression, above: tuple[Node, ...], value: Value) -> Iterator[Occurrence]:
+def _taken_apart(node: t.Expression, over: Node | None) -> bool:
+    """Whether a place iterates over the value."""
+    if isinstance(over, t.Assign):
+        return over.value is node and any(isinstance(target, t.Sequence) for target in over.targets)
+    if isinstance(over, t.Generator):
+        return over.iterable is node
+    return isinstance(over, t.Starred)
+
+
+def _state_context(
+    node: t.Expression, above: tuple[Node, ...], value: Value
+) -> Iterator[Occurrence]:
     """An optimizer's state as a value of its own; `.state.step` and `replace(state=…)` are seen elsewhere."""
     over = parent(above)
     site = site_of(value, Part)

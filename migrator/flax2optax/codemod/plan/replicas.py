@@ -90,7 +90,7 @@ def _only_mapped(facts: OptimizerFacts, use: Occurrence) -> bool:
     outermost = functions[-1]
     mapped = False
     for module in facts.program.modules.values():
-        for node, above in walk(module.body):
+        for node, _above in walk(module.body):
             if not isinstance(node, t.Expression):
                 continue
             for atom in facts.value(node.id):

@@ -7,7 +7,13 @@ import builtins
 import symtable
 from collections.abc import Iterator
 
-KNOWN = frozenset(dir(builtins)) | {"__file__", "__path__", "__annotations__", "get_ipython", "display"}
+KNOWN = frozenset(dir(builtins)) | {
+    "__file__",
+    "__path__",
+    "__annotations__",
+    "get_ipython",
+    "display",
+}
 
 
 def newly_undefined(text: str, original: str) -> set[str]:
@@ -44,5 +50,6 @@ def _declared(table: symtable.SymbolTable) -> Iterator[str]:
 
 def _has_star(text: str) -> bool:
     return any(
-        isinstance(node, ast.ImportFrom) and node.names[0].name == "*" for node in ast.walk(ast.parse(text))
+        isinstance(node, ast.ImportFrom) and node.names[0].name == "*"
+        for node in ast.walk(ast.parse(text))
     )
