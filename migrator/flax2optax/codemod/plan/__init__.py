@@ -52,6 +52,7 @@ def plan(facts: OptimizerFacts, *, unsafe: bool = False, form: Form = "auto") ->
         choose_explicit(draft, uses, known, clips, forced=form == "explicit")
     _assume(draft)
     _drop_strangers(draft)
+    _tie_types(draft)
     decide(list(draft.flows.values()), unsafe=unsafe)
     return MigrationPlan(sorted(draft.flows.values(), key=lambda flow: flow.root))
 
@@ -135,6 +136,22 @@ def _drop_strangers(draft: Draft) -> None:
         ]
         if flow.findings and not others and all(one.code == "FXO902" for one in flow.findings):
             del draft.flows[root]
+
+
+def _tie_types(draft: Draft) -> None:
+    """A type that is written out changes only together with the flows of the files that import it."""
+    program = draft.facts.program
+    for module in program.modules.values():
+        flow = draft.flows.get(module.base)
+        if flow is not None and any(one.code == "FXO801" for one in flow.findings):
+            reached = {module.path}
+            for _ in range(3):  # through packages that hand names on
+                for other in program.modules.values():
+                    near = any(reached & program.targets(other.path, one) for one in other.imports)
+                    if near:
+                        flow.beside[other.path] = None
+                        if other.path.endswith("__init__.py"):
+                            reached.add(other.path)
 
 
 def _escapes(draft: Draft) -> None:

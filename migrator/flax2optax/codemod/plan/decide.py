@@ -32,7 +32,7 @@ def groups(flows: Iterable[FlowPlan]) -> list[list[FlowPlan]]:
     flows = list(flows)
     for flow in flows:
         union.find(flow.root)
-        for path in flow.files:
+        for path in (*flow.files, *flow.beside):
             union.join((flow.root, by_file.setdefault(path, flow.root)))
     found: dict[int, list[FlowPlan]] = {}
     for flow in flows:

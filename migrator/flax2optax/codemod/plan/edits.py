@@ -83,6 +83,8 @@ class FlowPlan:
     imports: dict[str, dict[str, None]] = field(default_factory=dict)
     supports: dict[str, dict[str, None]] = field(default_factory=dict)
     files: dict[str, None] = field(default_factory=dict)
+    # Files that stand or fall with it, unchanged by it.
+    beside: dict[str, None] = field(default_factory=dict)
     held: list[Finding] = field(default_factory=list)
     assumed: bool = False
     applied: bool = False

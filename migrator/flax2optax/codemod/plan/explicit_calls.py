@@ -40,9 +40,19 @@ def check_functions(self: Explicit) -> list[Edit]:
                         frame.function.id, f"`{name}` is a tuple with an optimizer in it"
                     )
                 taking.setdefault(frame.function.id, set()).add(name)
+    for frame in machine.frames:
+        function = frame.function
+        if (
+            function is not None
+            and function.id in machine.imagined
+            and self.holds_inside(frame.returned)
+        ):
+            raise NotExplicit(
+                function.id, f"`{function.name}` returns it, and nobody in the program calls that"
+            )
     edits: list[Edit] = []
-    for function, names in taking.items():
-        edits.extend(_parameters(self, machine.functions[function], names))
+    for function_id, names in taking.items():
+        edits.extend(_parameters(self, machine.functions[function_id], names))
     edits.extend(_passed_on(self, taking))
     return edits
 
