@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from flax2optax.codemod.index import tree as t
 from flax2optax.codemod.index.tree import NodeId
 from flax2optax.codemod.index.walk import Node, walk
-from flax2optax.codemod.infer import OptimizerFacts
+from flax2optax.codemod.infer import OPTIMIZER_NAME, OptimizerFacts
 from flax2optax.codemod.infer.values import (
     Atom,
     Attr,
@@ -108,8 +108,11 @@ def _attribute(
         yield from _part_attribute(node, above, part)
         return
     yield from _reference(facts, node, above)
-    if node.attr == "apply_gradient" and _may_be_optimizer(base) and not _is_own(facts, node):
-        yield Occurrence("unresolved", node, above, None)
+    if _may_be_optimizer(base) and (
+        (node.attr == "apply_gradient" and not _is_own(facts, node))
+        or (node.attr in ("target", "optimizer_def") and _looks_like_one(facts, node))
+    ):
+        yield Occurrence("unresolved", node, above, None, node.attr)
 
 
 def _is_attr(value: Value) -> bool:
@@ -119,6 +122,14 @@ def _is_attr(value: Value) -> bool:
 def _may_be_optimizer(base: Value) -> bool:
     """Whether nothing is known that would make `base.apply_gradient` a method of the user's own."""
     return not base or any(isinstance(a, Other | Free | Unknown) for a in base)
+
+
+def _looks_like_one(facts: OptimizerFacts, node: t.Attribute) -> bool:
+    """Whether `x.target` is read from something called like an optimizer, in a file that has flax.optim."""
+    value = node.value
+    name = value.attr if isinstance(value, t.Attribute) else getattr(value, "name", "")
+    named = OPTIMIZER_NAME.search(name) is not None and not name.endswith("def")
+    return named and mentions_flax_optim(facts.program.owner(node.id))
 
 
 def _is_own(facts: OptimizerFacts, node: t.Attribute) -> bool:

@@ -269,7 +269,7 @@ def _unresolved(
 ) -> None:
     flow = draft.file_flow(module)
     draft.stop(
-        flow, "FXO310", use.node.id, "`apply_gradient` of a value whose origin is not in this program",
+        flow, "FXO310", use.node.id, f"`{use.name}` of a value whose origin is not in this program",
         "annotate it as flax.optim.Optimizer, or migrate it by hand",
     )  # fmt: skip
 
