@@ -21,7 +21,6 @@ from flax2optax_rules import (
 
 from .tree import CheckpointError
 
-RATES: Final = ("constant", "schedule", "step", "state")
 SCHEDULE: Final = "(lambda count: 0.1)"
 
 

@@ -60,6 +60,7 @@ class Program:
     by_number: dict[int, Module] = field(default_factory=dict)
     failures: dict[str, ParseFailure] = field(default_factory=dict)
     _parsed: dict[str, Parsed] = field(default_factory=dict)
+    _contains: dict[str, bool] = field(default_factory=dict)
 
     def module(self, path: str) -> Module:
         """The tree of a file; an empty one where it cannot be read or parsed (see `failures`)."""
@@ -87,6 +88,13 @@ class Program:
         if len(self._parsed) > KEPT:
             del self._parsed[next(iter(self._parsed))]
         return parsed
+
+    def contains(self, text: str) -> bool:
+        """Whether some file of the project has this text; the files are read once for each."""
+        if text not in self._contains:
+            found = (self.read(path) for path in self.paths)
+            self._contains[text] = any(one is not None and text in one for one in found)
+        return self._contains[text]
 
     def owner(self, node: int) -> Module:
         """The module a node belongs to."""

@@ -26,11 +26,6 @@ from flax2optax.codemod.infer.values import (
     one,
 )
 
-CONTAINER_METHODS = frozenset({
-    "append", "appendleft", "copy", "extend", "get", "insert", "items", "keys", "pop", "popitem", "popleft",
-    "setdefault", "update", "values", "add", "send", "__next__", "unfreeze", "freeze", "_asdict", "copy_and_resolve_references",
-})  # fmt: skip
-
 
 def elements(m: Machine, reader: Frame, value: Value) -> Value:
     """What iterating over a value yields."""

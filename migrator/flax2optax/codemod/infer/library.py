@@ -49,13 +49,13 @@ SAME = frozenset({
     "flax.core.frozen_dict.freeze", "flax.core.frozen_dict.unfreeze", "flax.training.common_utils.shard",
     "jax.numpy.asarray", "jax.experimental.multihost_utils.broadcast_one_to_all", "identity",
     "builtins.iter", "builtins.reversed", "builtins.list", "builtins.tuple", "builtins.sorted",
-    "flax.core.lift.identity", "chex.Dimensions", "jax.experimental.host_callback.id_tap_identity",
+
 })  # fmt: skip
 # A decorator or transformation whose result is called like the function it got.
 WRAPPERS = frozenset({
     "jax.jit", "jax.pmap", "jax.vmap", "jax.pjit", "jax.experimental.pjit.pjit", "jax.experimental.pjit",
     "jax.checkpoint", "jax.remat", "jax.named_call", "jax.soft_pmap", "jax.experimental.maps.xmap",
-    "jax.api.jit", "jax.api.pmap", "jax.api.vmap", "jax.checkify", "jax.experimental.checkify.checkify",
+    "jax.api.jit", "jax.api.pmap", "jax.api.vmap", "jax.experimental.checkify.checkify",
     "jax.custom_jvp", "jax.custom_vjp", "alpa.parallelize", "chex.chexify",
     "functools.lru_cache", "functools.cache", "contextlib.contextmanager", "jax.profiler.annotate_function",
     "flax.linen.jit", "flax.linen.remat", "gin.configurable", "gin.external_configurable", "gin.register",
@@ -73,7 +73,7 @@ HARMLESS = frozenset({
     "flax.training.checkpoints.save_checkpoint", "flax.training.checkpoints.save_checkpoint_multiprocess",
     "flax.serialization.to_bytes", "flax.serialization.msgpack_serialize", "pickle.dump", "pickle.dumps",
     "cloudpickle.dump", "joblib.dump", "jax.tree_util.tree_reduce", "jax.tree_reduce", "jax.tree.reduce",
-    "typing.cast_to_other", "builtins.delattr", "tree.map_structure_debug",
+    "builtins.delattr",
 })  # fmt: skip
 HARMLESS_METHODS = frozenset({
     "info", "debug", "warning", "error", "log", "exception", "critical", "print",  # loggers

@@ -26,7 +26,6 @@ class Frame:
     parameters: dict[str, Value] = field(default_factory=dict)
     variables: dict[str, Value] = field(default_factory=dict)  # every value each name ever held
     returned: Value = NOTHING
-    yielded: Value = NOTHING
     readers: dict[str, set[int]] = field(
         default_factory=dict
     )  # name, or '' for the result -> frames
@@ -114,10 +113,10 @@ class Machine:
     ) -> Frame:
         """The summary of `function` for arguments of these kinds, with the arguments joined in."""
         kinds = tuple(
-            sorted((name, shape(value)) for name, value in parameters.items() if shape(value))
+            sorted((name, kind) for name, value in parameters.items() if (kind := shape(value)))
         )
         place = (function.id, parent.index if parent else -1)
-        key: Hashable = (*place, _hashable(kinds))
+        key: Hashable = (*place, kinds)
         if key not in self.by_key:
             count = self.frame_count[place] = self.frame_count.get(place, 0) + 1
             if count > MAX_FRAMES:
@@ -274,7 +273,3 @@ class Machine:
         elif value is not old and not value <= old:
             self.values[node] = join(old, value)
         return value
-
-
-def _hashable(kinds: tuple[object, ...]) -> Hashable:
-    return kinds  # shapes are built of frozensets, tuples, strings and types only

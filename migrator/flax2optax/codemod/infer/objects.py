@@ -36,10 +36,6 @@ from flax2optax.codemod.infer.values import (
     one,
 )
 
-OPTIMIZER_METHODS = frozenset({
-    "apply_gradient", "compute_gradient", "compute_gradients", "optimize", "replace", "replicate",
-    "unreplicate", "state_dict", "restore_state",
-})  # fmt: skip
 DEFINITION_METHODS = frozenset({
     "create", "apply_gradient", "init_state", "update_hyper_params", "apply_param_gradient",
     "init_param_state", "state_dict", "restore_state", "replace",

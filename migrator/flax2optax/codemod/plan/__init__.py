@@ -141,17 +141,26 @@ def _drop_strangers(draft: Draft) -> None:
 def _tie_types(draft: Draft) -> None:
     """A type that is written out changes only together with the flows of the files that import it."""
     program = draft.facts.program
-    for module in program.modules.values():
-        flow = draft.flows.get(module.base)
-        if flow is not None and any(one.code == "FXO801" for one in flow.findings):
-            reached = {module.path}
-            for _ in range(3):  # through packages that hand names on
-                for other in program.modules.values():
-                    near = any(reached & program.targets(other.path, one) for one in other.imports)
-                    if near:
-                        flow.beside[other.path] = None
-                        if other.path.endswith("__init__.py"):
-                            reached.add(other.path)
+    typed = [
+        (module.path, flow)
+        for module in program.modules.values()
+        if (flow := draft.flows.get(module.base)) is not None
+        and any(one.code == "FXO801" for one in flow.findings)
+    ]
+    if not typed:
+        return
+    imports = {
+        module.path: {path for one in module.imports for path in program.targets(module.path, one)}
+        for module in program.modules.values()
+    }
+    for path, flow in typed:
+        reached = {path}
+        for _ in range(3):  # through packages that hand names on
+            for other, targets in imports.items():
+                if reached & targets:
+                    flow.beside[other] = None
+                    if other.endswith("__init__.py"):
+                        reached.add(other)
 
 
 def _escapes(draft: Draft) -> None:

@@ -14,7 +14,6 @@ from flax2optax.codemod.index.walk import Node, walk
 
 Scope = t.Function | t.Module
 Block = tuple[t.Statement, ...]
-COMPOUND = (t.If, t.For, t.While, t.With, t.Try, t.Match)
 
 
 @dataclass(frozen=True, slots=True)

@@ -116,9 +116,6 @@ def pieces(*parts: Piece | NodeId | Pieces) -> Pieces:
     return tuple(result)
 
 
-SIMPLE = (t.Name, t.Attribute, t.Constant)
-
-
 def simple(node: t.Expression) -> bool:
     """A name, constant or attribute chain: evaluating it twice is the same as once."""
     if isinstance(node, t.Attribute):

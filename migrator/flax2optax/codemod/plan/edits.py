@@ -60,15 +60,6 @@ class Finding:
 
 
 @dataclass(slots=True)
-class FilePlan:
-    """What one file gets besides edits: import lines and support sources, and names whose imports may now go."""
-
-    path: str
-    imports: dict[str, None] = field(default_factory=dict)
-    supports: dict[str, None] = field(default_factory=dict)
-
-
-@dataclass(slots=True)
 class FlowPlan:
     """One flow: its edits and findings, the form chosen, whether it goes ahead, and whether that is only assumed.
 

@@ -152,8 +152,7 @@ def mentions_flax_optim(module: t.Module) -> bool:
 
 def defines_apply_gradient(facts: OptimizerFacts) -> bool:
     """Whether some file of the program has a method of that name."""
-    texts = (facts.program.read(path) for path in facts.program.paths)
-    return any(text is not None and "def apply_gradient(" in text for text in texts)
+    return facts.program.contains("def apply_gradient(")
 
 
 def _optimizer_attribute(
