@@ -42,6 +42,12 @@ def test_nothing_to_do(text: str) -> None:
             "from flax import linen\n",
         ),
         ("import flax.optim\nx = flax.linen\n", "import flax\nx = flax.linen\n"),
+        ("import flax\nimport flax.optim\nx = flax.linen\n", "import flax\nx = flax.linen\n"),
+        ("import flax.optim\nimport flax\nx = flax.linen\n", "import flax\nx = flax.linen\n"),
+        (
+            "import flax.optim\nx = flax.linen\nimport flax\n",
+            "import flax\nx = flax.linen\nimport flax\n",
+        ),
         ("import flax.optim, jax\n", "import jax\n"),
         ("import flax.optim; import jax\n", "import jax\n"),
         ("def f():\n  import flax.optim\n", "def f():\n  pass\n"),

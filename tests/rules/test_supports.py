@@ -1,9 +1,11 @@
 """What is written into programs: it stands alone, names what it needs, and behaves where flax did."""
 
 import ast
+from dataclasses import replace
 from types import ModuleType
 from typing import Any, NamedTuple
 
+import flax.core
 import flax.struct
 import flax.traverse_util
 import jax
@@ -11,19 +13,23 @@ import jax.numpy as jnp
 import numpy as np
 import optax
 import pytest
-from training import (
-    compare,
-    gradients,
-    injecting_step,
-    namespace,
-    optax_run,
-    params,
-    plain_step,
-)
+from trained import trained
 
+from flax2optax.verify.mutants.catalogue import INJECTED, Program
+from flax2optax.verify.mutants.train import namespace, train_optax
+from flax2optax.verify.rules import trees
 from flax2optax_rules import SUPPORT, Support
 
+MODEL = trees("float64", scalars=True)
 each_support = pytest.mark.parametrize("support", SUPPORT.values(), ids=SUPPORT)
+
+
+def params() -> Any:
+    return MODEL.start()[0]
+
+
+def gradients(tree: Any) -> Any:
+    return MODEL.gradients(tree, {}, jnp.zeros(()), None)[0]
 
 
 @each_support
@@ -67,11 +73,13 @@ def test_overlapping_traversals_raise_as_in_flax(optim: ModuleType) -> None:
 
 @pytest.mark.parametrize("frozen", [False, True], ids=["dict", "FrozenDict"])
 def test_groups_are_bitwise_equal_and_the_rest_stays(optim: ModuleType, frozen: bool) -> None:
-    start = params(frozen=frozen)
+    start = flax.core.freeze(params()) if frozen else params()
+    model = replace(MODEL, start=lambda: (start, {}))
     before = "optim.MultiOptimizer((kernels, optim.Momentum(0.01)), (biases, optim.GradientDescent(0.1)))"
     after = "multi_optimizer((kernels, optax.sgd(0.01, momentum=0.9)), (biases, optax.sgd(0.1)))"
-    assert compare(optim, before, after, start=start).ratio == 0
-    run = optax_run(after, start, {}, plain_step)
+    program = Program(before, after)
+    assert trained(optim, program, model=model).ratio == 0
+    run = list(train_optax(model, after, program))
     for leaf in ("other/embedding", "scale/weight"):
         first, second = leaf.split("/")
         np.testing.assert_array_equal(run[-1][f"params/{leaf}"], start[first][second])
@@ -134,16 +142,15 @@ def test_a_custom_optimizer_trains_the_same(optim: ModuleType) -> None:
     tx = custom(namespace()["OptimizerDef"])(0.1)
     tree, opt_state = params(), tx.init(params())
     for _ in range(3):
-        grads = gradients(tree, 0)
-        old = old.apply_gradient(gradients(old.target, 0), learning_rate=0.05)
+        grads = gradients(tree)
+        old = old.apply_gradient(gradients(old.target), learning_rate=0.05)
         updates, opt_state = tx.update(grads, opt_state, tree, learning_rate=0.05)
         tree = optax.apply_updates(tree, updates)
     jax.tree_util.tree_map(
         lambda a, b: np.testing.assert_allclose(a, b, rtol=1e-13), old.target, tree
     )
-    step, states = opt_state
-    assert (int(step), step.dtype) == (3, jnp.int32)
-    assert jax.tree_util.tree_structure(states) == jax.tree_util.tree_structure(
+    assert (int(opt_state.step), opt_state.step.dtype) == (3, jnp.int32)
+    assert jax.tree_util.tree_structure(opt_state.param_states) == jax.tree_util.tree_structure(
         old.state.param_states
     )
 
@@ -177,15 +184,20 @@ def test_a_custom_optimizer_can_be_part_of_a_chain() -> None:
 def test_an_injected_rate_goes_through_scan(optim: ModuleType, before: str, inner: str) -> None:
     """One compilation, a stable carry, and the same parameters as the loop."""
     source = f"optax.inject_hyperparams(lambda learning_rate: {inner})(learning_rate=0.0)"
-    assert compare(optim, before, source, make_step=injecting_step).equal
-    loop = optax_run(source, params(), {}, injecting_step)
+    assert trained(optim, Program(before, source, rate="noam", form=INJECTED)).equal
     tx = eval(source, namespace())
-    step = injecting_step(tx)
-    (tree, _), _ = jax.lax.scan(
-        lambda carry, number: (step(*carry, number), None),
-        (params(), tx.init(params())),
-        jnp.arange(len(loop), dtype=jnp.int32),
+
+    def step(carry: Any, rate: Any) -> tuple[Any, None]:
+        tree, opt_state = carry
+        opt_state = opt_state._replace(hyperparams={"learning_rate": rate})
+        updates, opt_state = tx.update(gradients(tree), opt_state, tree)
+        return (optax.apply_updates(tree, updates), opt_state), None
+
+    rates = 0.03 / (1 + jnp.arange(6.0))
+    (tree, _), _ = jax.lax.scan(step, (params(), tx.init(params())), rates)
+    carry = (params(), tx.init(params()))
+    for rate in rates:
+        carry, _ = jax.jit(step)(carry, rate)
+    jax.tree_util.tree_map(
+        lambda a, b: np.testing.assert_allclose(a, b, rtol=1e-12), tree, carry[0]
     )
-    for path, leaf in loop[-1].items():
-        first, second = path.removeprefix("params/").split("/")
-        np.testing.assert_allclose(tree[first][second], leaf, rtol=1e-12)

@@ -30,10 +30,24 @@ class Own(optim.OptimizerDef):
     return param - hyper_params.learning_rate * state, state
 """
 METHOD = "\n  def {name}(self, *args):\n    return super().{name}(*args)\n"
+WHOLE = """
+  def apply_gradient(self, hyper_params, params, state, grads):
+    norm = jnp.sqrt(sum(jnp.vdot(g, g) for g in jax.tree_util.tree_leaves(grads)))
+    state = state.replace(param_states=jax.tree_util.tree_map(
+        lambda s, g: hyper_params.beta * s + g / norm, state.param_states, grads))
+    params = jax.tree_util.tree_map(
+        lambda p, s: p - hyper_params.learning_rate * s, params, state.param_states)
+    return params, optim.OptimizerState(state.step + 1, state.param_states)
+
+  def init_state(self, params) -> optim.OptimizerState:
+    zeros = jax.tree_util.tree_map(self.init_param_state, params)
+    return optim.OptimizerState(jnp.asarray(0, jnp.int32), zeros)
+"""
 REFUSED = {
-    "a step of its own": OWN + METHOD.format(name="apply_gradient"),
-    "a state of its own": OWN + METHOD.format(name="init_state"),
+    "an interface of its own": OWN + METHOD.format(name="update_hyper_params"),
+    "a name of its state that is taken": OWN + "\n\nclass OptimizerState:\n  pass\n",
     "no rule for one parameter": OWN.replace("apply_param_gradient", "step_of"),
+    "no first state": OWN.replace("init_param_state", "first_of"),
     "two base classes": OWN.replace("(optim.OptimizerDef)", "(optim.OptimizerDef, object)"),
     "a base class of flax's": OWN.replace("(optim.OptimizerDef)", "(optim.Momentum)"),
     "a name that is taken": OWN + "\n\nclass OptimizerDef:\n  pass\n",
@@ -71,9 +85,55 @@ def test_a_group_of_a_multi_optimizer(tmp_path):
     assert "multi_optimizer((w, Own(RATE)))" in trains_the_same(program(STEP, make, OWN), tmp_path)
 
 
-def test_an_override_in_a_group():
+def test_an_override_in_a_group(tmp_path):
     make = "w = ModelParamTraversal(lambda path, _: 'w' in path)\nreturn optim.MultiOptimizer((w, Own())).create(params)"
-    refused(program(RATED, make, OWN), "FXO502")
+    after = trains_the_same(program(RATED, make, OWN), tmp_path)
+    assert "(w, optax.GradientTransformationExtraArgs(*Own()))" in after
+
+
+BESIDE = """
+if RATE > 1.:
+  definition = Own()
+elif RATE > {limit}:
+  definition = optim.Momentum(beta=0.8)
+else:
+  w = ModelParamTraversal(lambda path, _: 'w' in path)
+  definition = optim.MultiOptimizer((w, optim.Adam(weight_decay=0.1)))
+return definition.create(params)
+"""
+
+
+@pytest.mark.parametrize("limit", [0.01, 0.5])
+def test_beside_optimizers_of_flax(limit, tmp_path):
+    after = trains_the_same(program(RATED, BESIDE.format(limit=limit), OWN), tmp_path)
+    assert "scale_by_given_rate()" in after
+
+
+def test_beside_optimizers_of_flax_where_only_some_steps_give_a_rate():
+    step = "optimizer = optimizer.apply_gradient(grads)\n" + RATED
+    refused(program(step, BESIDE.format(limit=0.5), OWN), "FXO502")
+
+
+def test_beside_optimizers_of_flax_where_steps_give_more_than_a_rate():
+    step = "return optimizer.apply_gradient(grads, learning_rate=lr, beta=1. - lr)"
+    refused(program(step, BESIDE.format(limit=0.5), OWN), "FXO502")
+
+
+@pytest.mark.parametrize("step", [STEP, RATED])
+def test_a_step_and_a_state_of_its_own(step, tmp_path):
+    after = trains_the_same(program(step, MAKE, OWN + WHOLE), tmp_path)
+    assert "return params, OptimizerState(state.step + 1" in after
+    assert "def init_state(self, params) -> OptimizerState:" in after
+
+
+@pytest.mark.parametrize("name", ["apply_gradient", "init_state"])
+def test_methods_that_call_those_of_the_base(name, tmp_path):
+    trains_the_same(program(STEP, MAKE, OWN + METHOD.format(name=name)), tmp_path)
+
+
+def test_a_state_made_elsewhere_is_not_the_programs_own():
+    step = "state = optim.OptimizerState(0, optimizer.state)\n" + STEP
+    refused(program(step, MAKE, OWN), "FXO205")
 
 
 def test_a_clip_in_front_stays(tmp_path):

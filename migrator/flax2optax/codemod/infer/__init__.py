@@ -17,7 +17,12 @@ from flax2optax.codemod.infer.interpret import run_frame
 from flax2optax.codemod.infer.library import call_free
 from flax2optax.codemod.infer.machine import Machine
 from flax2optax.codemod.infer.neighbours import importers, touched
-from flax2optax.codemod.infer.objects import declared_fields, family, subclasses
+from flax2optax.codemod.infer.objects import (
+    declared_fields,
+    family,
+    optimizer_base,
+    subclasses,
+)
 from flax2optax.codemod.infer.values import FunctionRef, Instance, Optimizer, Value, one
 
 MAX_PASSES = 6
@@ -169,4 +174,8 @@ def _holds(m: Machine, class_id: NodeId, uses: set[str]) -> bool:
 
 
 def _defines_apply_gradient(m: Machine) -> bool:
-    return any(f.name == "apply_gradient" and f.owner is not None for f in m.functions.values())
+    """Whether some class that is no optimizer of flax.optim's interface has a method of that name."""
+    return any(
+        f.name == "apply_gradient" and f.owner is not None and optimizer_base(m, f.owner.id) is None
+        for f in m.functions.values()
+    )

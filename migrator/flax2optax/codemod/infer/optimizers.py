@@ -6,7 +6,7 @@ from flax2optax.codemod.index import tree as t
 from flax2optax.codemod.infer.calls import Args, escape
 from flax2optax.codemod.infer.library import invoke
 from flax2optax.codemod.infer.machine import Frame, Machine
-from flax2optax.codemod.infer.objects import carried
+from flax2optax.codemod.infer.objects import carried, optimizer_base
 from flax2optax.codemod.infer.scope import Env
 from flax2optax.codemod.infer.values import (
     OTHER,
@@ -37,11 +37,20 @@ def construct(
         )
         return one(Optimizer(node.id))
     if atom.name == "OptimizerState":
-        return one(Part("state", node.id))
+        return OTHER if _in_own_class(m, reader) else one(Part("state", node.id))
     inner = _inner_definitions(m, reader, args)
     for definition in inner:
         m.store(("inner", node.id), definition.site, one(definition))
     return one(Definition(node.id))
+
+
+def _in_own_class(m: Machine, reader: Frame) -> bool:
+    """Whether a method of the program's own optimizer makes its next state."""
+    function = reader.function
+    while function is not None and function.owner is None:
+        function = function.parent
+    owner = function.owner if function is not None else None
+    return owner is not None and optimizer_base(m, owner.id) is not None
 
 
 def _inner_definitions(m: Machine, reader: Frame, args: Args) -> list[Definition]:

@@ -1,25 +1,31 @@
-"""Optimizers of the program's own: subclasses of OptimizerDef that say how one parameter starts and is updated."""
+"""Optimizers of the program's own: subclasses of OptimizerDef that say how their parameters start and are updated."""
 
 from __future__ import annotations
 
 from flax2optax.codemod.index import tree as t
 from flax2optax.codemod.index.tree import NodeId
-from flax2optax.codemod.index.walk import walk
+from flax2optax.codemod.index.walk import Node, walk
+from flax2optax.codemod.infer import OptimizerFacts
+from flax2optax.codemod.infer.objects import optimizer_base
 from flax2optax.codemod.infer.values import OptimizerClass
-from flax2optax.codemod.plan.draft import Draft
+from flax2optax.codemod.plan.constructors import Rate
+from flax2optax.codemod.plan.draft import Draft, pieces
 from flax2optax.codemod.plan.edits import Replace
 from flax2optax.codemod.plan.occurrences import Occurrence
+from flax2optax.codemod.plan.rates import FlowFacts
 
-NEEDED = ("apply_param_gradient", "init_param_state")
+NEEDED = (("apply_param_gradient", "apply_gradient"), ("init_param_state", "init_state"))
 KEPT_BY_BASE = frozenset({
-    "apply_gradient", "init_state", "update_hyper_params", "create", "state_dict", "restore_state", "replace",
-    "init", "update",
+    "update_hyper_params", "create", "state_dict", "restore_state", "replace", "init", "update",
 })  # fmt: skip
+WRITTEN = ("OptimizerState", "OptimizerDef")  # what the base brings with it
 
 
-def plan_custom(draft: Draft, use: Occurrence, class_id: NodeId) -> None:
+def plan_custom(
+    draft: Draft, module: t.Module, use: Occurrence, class_id: NodeId, known: FlowFacts
+) -> None:
     """A call of the program's own class: it stays, if the class has the common shape."""
-    assert use.flow is not None
+    assert isinstance(use.node, t.Call) and use.flow is not None
     flow = draft.flow(use.flow)
     class_ = draft.facts.machine.classes[class_id]
     reason = obstacle(draft, class_)
@@ -27,8 +33,18 @@ def plan_custom(draft: Draft, use: Occurrence, class_id: NodeId) -> None:
         draft.stop(
             flow, "FXO204", use.node.id, f"the optimizer is a class of this program: {reason}"
         )
-    else:
-        flow.files[class_.module.path] = None
+        return
+    flow.files[class_.module.path] = None
+    if known.rate is Rate.UPDATE and any(_is_multi(draft, one) for one in known.made):
+        # What is inside of another transformation gets the step's overrides only if its type says so.
+        optax = draft.library(flow, module, "optax")
+        start = f"{optax}.GradientTransformationExtraArgs(\v*"
+        draft.edit(flow, Replace(use.node.id, pieces(start, use.node.id, ")")))
+
+
+def _is_multi(draft: Draft, use: Occurrence) -> bool:
+    found = draft.facts.machine.definitions[use.node.id]
+    return any(isinstance(a, OptimizerClass) and a.name == "MultiOptimizer" for a in found)
 
 
 def plan_base(draft: Draft, module: t.Module, use: Occurrence, class_: t.Class) -> None:
@@ -46,8 +62,24 @@ def plan_base(draft: Draft, module: t.Module, use: Occurrence, class_: t.Class) 
             f"`{class_.name}` is an optimizer of this program: {reason}",
         )
         return
-    draft.support(flow, module, "OptimizerDef")
+    for name in WRITTEN:
+        draft.support(flow, module, name)
     draft.edit(flow, Replace(use.node.id, ("OptimizerDef",)))
+
+
+def plan_own_state(draft: Draft, module: t.Module, node: t.Expression) -> None:
+    """`optim.OptimizerState` in a class of the program that says how optimizers work: the one written in."""
+    flow = draft.file_flow(module)
+    draft.find(flow, "FXO204", node.id, "`flax.optim.OptimizerState` was removed")
+    draft.edit(flow, Replace(node.id, ("OptimizerState",)))
+
+
+def in_own_class(facts: OptimizerFacts, above: tuple[Node, ...]) -> bool:
+    """Whether a place is inside of a class of the program that inherits from OptimizerDef."""
+    return any(
+        isinstance(node, t.Class) and optimizer_base(facts.machine, node.id) is not None
+        for node in above
+    )
 
 
 def obstacle(draft: Draft, class_: t.Class) -> str:
@@ -67,18 +99,21 @@ def obstacle(draft: Draft, class_: t.Class) -> str:
     own = sorted(methods & KEPT_BY_BASE)
     if own:
         return f"it has a `{own[0]}` of its own"
-    missing = [name for name in NEEDED if name not in methods]
+    missing = [names[0] for names in NEEDED if not methods.intersection(names)]
     if missing:
         return f"it has no `{missing[0]}`"
     return _name_taken(class_)
 
 
 def _name_taken(class_: t.Class) -> str:
-    """The base is called `OptimizerDef` in the program."""
+    """The base and its state have names of their own in the program."""
     for node, _ in walk(class_.module.body):
-        if isinstance(node, t.Class | t.Function) and node.name == "OptimizerDef":
-            return "the name `OptimizerDef` is taken"
-        if isinstance(node, t.Import) and not (node.module or "").startswith("flax.optim"):
-            if any((alias.asname or alias.name) == "OptimizerDef" for alias in node.aliases):
-                return "the name `OptimizerDef` is taken"
+        names: list[str] = []
+        if isinstance(node, t.Class | t.Function):
+            names = [node.name]
+        elif isinstance(node, t.Import) and not (node.module or "").startswith("flax.optim"):
+            names = [alias.asname or alias.name for alias in node.aliases]
+        taken = next((name for name in names if name in WRITTEN), None)
+        if taken:
+            return f"the name `{taken}` is taken"
     return ""

@@ -9,7 +9,7 @@ from flax2optax.codemod.index.tree import NodeId
 from flax2optax.codemod.infer.values import OptimizerClass
 from flax2optax.codemod.plan.classes import names_the_class, plan_indirect
 from flax2optax.codemod.plan.constructors import UNSCALED, Built, CannotBuild, Rate, build
-from flax2optax.codemod.plan.custom import plan_custom
+from flax2optax.codemod.plan.custom import plan_custom, plan_own_state
 from flax2optax.codemod.plan.draft import Draft, pieces
 from flax2optax.codemod.plan.edits import Hole, Pieces, Replace
 from flax2optax.codemod.plan.keywords import resolve
@@ -22,7 +22,10 @@ def plan_construct(
     draft: Draft, module: t.Module, use: Occurrence, of: Callable[[NodeId], FlowFacts]
 ) -> None:
     """Write one definition, or say why it cannot be written."""
-    assert isinstance(use.node, t.Call) and use.flow is not None
+    assert isinstance(use.node, t.Call)
+    if use.flow is None:
+        plan_own_state(draft, module, use.node.func)
+        return
     flow = draft.flow(use.flow)
     found = draft.facts.machine.definitions[use.node.id]
     names = sorted(atom.name for atom in found if isinstance(atom, OptimizerClass))
@@ -34,7 +37,7 @@ def plan_construct(
                 flow, "FXO205", use.node.id, f"`flax.optim.{atom.name}` is constructed directly"
             )
         elif atom.class_:
-            plan_custom(draft, use, atom.class_)
+            plan_custom(draft, module, use, atom.class_, of(use.flow))
         elif atom.name not in RULES:
             draft.stop(flow, "FXO201", use.node.id, f"no rule for `flax.optim.{atom.name}`")
         elif not names_the_class(draft, use.node):
@@ -55,18 +58,26 @@ def _build(draft: Draft, module: t.Module, use: Occurrence, name: str, known: Fl
             flow, "FXO502", use.node.id, f"{name} with hyperparameters that are not applied last"
         )
         return
-    if known.rate is Rate.UPDATE:
-        message = f"{name} beside an optimizer of this program whose steps override hyperparameters"
-        draft.stop(flow, "FXO502", use.node.id, message)
-        return
     optax = draft.library(flow, module, "optax")
+    rate = known.rate
+    if rate is Rate.UPDATE:
+        if name == "WeightNorm" or known.overridden != ("learning_rate",):
+            message = (
+                f"{name} beside an optimizer of this program whose steps override hyperparameters"
+            )
+            draft.stop(flow, "FXO502", use.node.id, message)
+            return
+        rate = Rate.STEP
     try:
-        spread = resolve(draft, use.node, name, rated=known.rate not in UNSCALED)
-        built = build(name, use.node, known.rate, optax, known.overridden, spread)
+        spread = resolve(draft, use.node, name, rated=rate not in UNSCALED)
+        built = build(name, use.node, rate, optax, known.overridden, spread)
     except CannotBuild as error:
         draft.stop(flow, error.code, use.node.id, str(error))
         return
     written = built.pieces
+    if known.rate is Rate.UPDATE and name != "MultiOptimizer":
+        draft.support(flow, module, "scale_by_given_rate")
+        written = pieces(f"{optax}.chain(\v", *written, ",\v scale_by_given_rate())")
     if known.rate is Rate.GROUPS and name == "MultiOptimizer":
         groups = _groups(draft, module, use, known, optax)
         if groups is None:

@@ -23,7 +23,8 @@ class FlowFacts:
         bool  # params are an array, a tuple or a record, which TrainState's own methods cannot take
     )
     clips: tuple[Pieces, ...] = ()  # transformations in front of the optimizer's
-    overridden: tuple[str, ...] = ()  # hyperparameters that live in the state
+    # Hyperparameters that live in the state, or that every step gives to `update`.
+    overridden: tuple[str, ...] = ()
     groups: int = 0  # how many groups are given a rate of their own
     made: tuple[Occurrence, ...] = ()  # the constructor calls
     axis: str = ""  # the axis over which `replicate()` made the steps average their gradients
@@ -46,7 +47,9 @@ def flow_rate(facts: OptimizerFacts, uses: Sequence[Occurrence]) -> FlowRate:
         return FlowRate(Rate.CONSTRUCTOR if all(map(_is_rated, made)) else Rate.STEP)
     names = {name for step in steps for name in step.overrides.named}
     if any(_is_custom(facts, use) for use in made):
-        return FlowRate(Rate.UPDATE if names else Rate.CONSTRUCTOR)
+        everywhere = names if all(names == step.overrides.named.keys() for step in steps) else ()
+        rate = Rate.UPDATE if names else Rate.CONSTRUCTOR
+        return FlowRate(rate, tuple(sorted(everywhere)))
     counts = {len(step.overrides.groups) for step in steps}
     if counts != {0}:
         return FlowRate(Rate.GROUPS, (), max(counts))

@@ -11,7 +11,7 @@ from flax2optax.codemod.infer.values import Optimizer
 from flax2optax.codemod.plan.classes import in_annotation, is_variable, plan_class_value
 from flax2optax.codemod.plan.clips import chained
 from flax2optax.codemod.plan.constructors import Rate
-from flax2optax.codemod.plan.custom import plan_base
+from flax2optax.codemod.plan.custom import in_own_class, plan_base, plan_own_state
 from flax2optax.codemod.plan.definitions import plan_construct
 from flax2optax.codemod.plan.draft import TRAIN_STATE, Draft, pieces
 from flax2optax.codemod.plan.edits import Hole, Pieces, Replace, ReplaceStatement
@@ -202,7 +202,9 @@ def _class(
         return
     if is_variable(draft, use.node):
         return
-    if use.name in _TYPES or in_annotation(use.node, use.above):
+    if use.name == "OptimizerState" and in_own_class(draft.facts, use.above):
+        plan_own_state(draft, module, use.node)
+    elif use.name in _TYPES or in_annotation(use.node, use.above):
         draft.find(flow, "FXO801", use.node.id, f"`flax.optim.{use.name}` was removed")
         dotted = _TYPES.get(use.name, "optax.GradientTransformation")
         draft.edit(flow, Replace(use.node.id, (draft.object(flow, module, dotted),)))

@@ -23,6 +23,7 @@ class Orphans:
         self._gone = gone
         nodes = [node for node in ast.walk(tree) if isinstance(node, Import)]
         self._dead = {node: [a for a in node.names if self._goes(node, a)] for node in nodes}
+        self._top = tree.body
         self._last = set(self._alone_in_their_block(tree))
 
     def names(self, statement: Import) -> list[str]:
@@ -55,7 +56,25 @@ class Orphans:
         if isinstance(statement, ast.ImportFrom):
             return set()
         dead = [a.name.split(".")[0] for a in self._dead[statement] if a.asname is None]
-        return {root for root in dead if root in self._after}
+        return {
+            root
+            for root in dead
+            if root in self._after and not self._is_imported_beside(statement, root)
+        }
+
+    def _is_imported_beside(self, statement: ast.Import, root: str) -> bool:
+        """Whether `import flax` stands above, or further down in the same run of imports."""
+        above = True
+        for other in self._top:
+            if other is statement:
+                above = False
+            elif isinstance(other, ast.Import):
+                stays = [a for a in other.names if above or a not in self._dead[other]]
+                if any(a.asname is None and a.name.split(".")[0] == root for a in stays):
+                    return True
+            elif not above and not isinstance(other, ast.ImportFrom):
+                break
+        return False
 
     def _removal(self, source: Lines, statement: Import, dead: list[ast.alias]) -> Patch:
         start, end = source.start(statement), source.end(statement)
