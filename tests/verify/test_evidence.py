@@ -8,6 +8,7 @@ import pytest
 from recordings import LR, flax_step, optax_step, written
 
 from flax2optax.verify.evidence import Evidence, compare_recordings
+from flax2optax.verify.verdict import LIMIT
 
 START = np.linspace(1, 2, 4)
 GRADS = np.asarray([0.3, -0.2, 0.1, 0.4])
@@ -77,7 +78,7 @@ def test_the_first_step_that_differs_is_named_and_the_table_has_all(tmp_path: Pa
     new[2]["new_params"] = {"w": new[2]["new_params"]["w"] + 1e-9}
     found = compared(tmp_path, steps(flax_step), new)
     assert (found.verdict.equal, found.verdict.step) == (False, 3)
-    assert [ratio > 16 for ratio in found.table["params/w"]] == [False, False, True, False]
+    assert [ratio > LIMIT for ratio in found.table["params/w"]] == [False, False, True, False]
     assert found.deviations[2] == pytest.approx(1e-9, rel=1e-3)
     assert found.decides
 

@@ -4,11 +4,11 @@ import pytest
 
 from flax2optax.verify.mutants.catalogue import MUTANTS
 from flax2optax.verify.mutants.judge import Judged, summary
-from flax2optax.verify.verdict import Verdict
+from flax2optax.verify.verdict import LIMIT, Verdict
 
 
 def judged(mutant: str, ratio: float) -> Judged:
-    return Judged("MLP", "optim.Adam(1e-3)", mutant, Verdict(ratio <= 16, ratio, "w", 1, ""))
+    return Judged("MLP", "optim.Adam(1e-3)", mutant, Verdict(ratio <= LIMIT, ratio, "w", 1, ""))
 
 
 @pytest.mark.parametrize(
