@@ -22,7 +22,7 @@ _DIRTY = "FXO006"
 def execute(request: Request) -> int:
     """Return the exit code, after everything is done and told."""
     data = sys.stdin.buffer.read() if request.from_stdin else b""
-    collected, found = _collected(request, data)
+    collected, found = gather(request, data)
     options = _options(request)
     outcome = _migrated(collected, options)
     outcome = replace(outcome, diagnostics=(*_wanted(found, options), *outcome.diagnostics))
@@ -42,7 +42,8 @@ def _options(request: Request) -> Options:
     return replace(options, todo=options.todo and request.mode is not Mode.REPORT)
 
 
-def _collected(request: Request, data: bytes) -> tuple[Collected, tuple[Diagnostic, ...]]:
+def gather(request: Request, data: bytes) -> tuple[Collected, tuple[Diagnostic, ...]]:
+    """Return the candidates among what the user named, and what was wrong with the rest."""
     selection = request.settings.selection(request.base)
     if request.from_stdin:
         return collect_stdin(data, request.stdin_filename, selection)

@@ -1,4 +1,4 @@
-"""migrate(): the six stages on one screen."""
+"""migrate(): the six stages on one screen; chart() draws what they found and decided."""
 
 from __future__ import annotations
 
@@ -8,9 +8,12 @@ from pathlib import Path
 
 from flax2optax.codemod.collect import Project
 from flax2optax.codemod.collect.program_files import ProgramFiles, by_root
+from flax2optax.codemod.graph import Graph
+from flax2optax.codemod.graph.chart import chart as chart_program
+from flax2optax.codemod.graph.chart import joined
 from flax2optax.codemod.index.places import Places
 from flax2optax.codemod.index.program import Program
-from flax2optax.codemod.infer import infer
+from flax2optax.codemod.infer import OptimizerFacts, infer
 from flax2optax.codemod.outcome import Options, Outcome
 from flax2optax.codemod.plan import plan
 from flax2optax.codemod.plan.decide import decide, hold
@@ -39,22 +42,40 @@ def migrate(
     )
 
 
+def chart(
+    sources: Sequence[SourceFile], options: Options, projects: Mapping[Path, Project] | None = None
+) -> Graph:
+    """Draw the flows of programs, with the decisions that `migrate` takes."""
+    return joined(
+        chart_program(
+            *_decided(ProgramFiles(own, (projects or {}).get(root)), str(root), options)[:3]
+        )
+        for root, own in by_root(sources).items()
+    )
+
+
 def _migrate_program(files: ProgramFiles, root: str, options: Options) -> Outcome:
-    program, planned = _planned(files, root, options, files.text)
-    places = Places(program, files)
-    _hold(planned, places, options)
-    texts = _rewritten(planned, places, root, options)
+    _, planned, places, texts = _decided(files, root, options)
     if options.todo:
         texts |= mark_files(planned, places, lambda code: is_wanted(code, options))
     return conclude(planned, places, options, texts)
 
 
+def _decided(
+    files: ProgramFiles, root: str, options: Options
+) -> tuple[OptimizerFacts, MigrationPlan, Places, dict[str, str]]:
+    facts, planned = _planned(files, root, options, files.text)
+    places = Places(facts.program, files)
+    _hold(planned, places, options)
+    return facts, planned, places, _rewritten(planned, places, root, options)
+
+
 def _planned(
     files: ProgramFiles, root: str, options: Options, read: Read
-) -> tuple[Program, MigrationPlan]:
+) -> tuple[OptimizerFacts, MigrationPlan]:
     program = Program(files.named, files.paths, read, os.path.realpath(root))
     facts = infer(program, files.named)
-    return program, plan(facts, unsafe=options.unsafe, form=options.form)
+    return facts, plan(facts, unsafe=options.unsafe, form=options.form)
 
 
 def _hold(planned: MigrationPlan, places: Places, options: Options) -> None:
@@ -72,8 +93,8 @@ def _rewritten(
     """Rewrite until what is left passes its own check; what does not is left as it was."""
 
     def plan_again(read: Read) -> tuple[MigrationPlan, Callable[[int], str]]:
-        program, again = _planned(places.files, root, options, read)
-        return again, lambda node: program.owner(node).path
+        facts, again = _planned(places.files, root, options, read)
+        return again, lambda node: facts.program.owner(node).path
 
     while True:
         texts = rewrite(planned, places)

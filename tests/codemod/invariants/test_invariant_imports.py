@@ -14,7 +14,7 @@ from flax2optax.codemod.codes import CODES
 
 PACKAGE = "flax2optax.codemod"
 CODEMOD = Path(flax2optax.codemod.__file__).parent
-STAGES = ("collect", "index", "infer", "plan", "rewrite", "summary", "write")
+STAGES = ("collect", "index", "infer", "plan", "rewrite", "summary", "graph", "write")
 FILES = sorted(CODEMOD.rglob("*.py"))
 HEAVY = {"jax", "jaxlib", "flax", "optax", "numpy", "orbax"}
 

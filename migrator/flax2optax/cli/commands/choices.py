@@ -1,4 +1,4 @@
-"""The arguments and flags that `migrate` and `check` share."""
+"""The arguments and flags that `migrate`, `check` and `graph` share."""
 
 from collections.abc import Callable
 from pathlib import Path
@@ -41,8 +41,8 @@ _FINDING: tuple[Any, ...] = (
         default=None,
         help="Apply edits that may change behaviour or drop a comment.",
     ),
-    click.option("--todo/--no-todo", default=None, help="Mark in the code what needs you. [on]"),
 )
+_TODO = click.option("--todo/--no-todo", default=None, help="Mark in the code what needs you. [on]")
 _FILES: tuple[Any, ...] = (
     click.option(
         "--exclude",
@@ -79,16 +79,17 @@ _FILES: tuple[Any, ...] = (
     ),
     click.option("--isolated", is_flag=True, help="Use no configuration file."),
 )
+_OUTPUT_FILE = click.option(
+    "-o",
+    "--output-file",
+    type=click.Path(dir_okay=False, path_type=Path),
+    help="Write the report to a file.",
+)
 _REPORT: tuple[Any, ...] = (
     click.option(
         "--output-format", type=click.Choice(FORMATS), help="The format of the report. [full]"
     ),
-    click.option(
-        "-o",
-        "--output-file",
-        type=click.Path(dir_okay=False, path_type=Path),
-        help="Write the report to a file.",
-    ),
+    _OUTPUT_FILE,
     click.option("--statistics", is_flag=True, help="Count the findings by code."),
     click.option("--exit-zero", is_flag=True, help="Exit with 0 when findings remain."),
     click.option("-q", "--quiet", is_flag=True, help="Print findings and nothing else."),
@@ -104,6 +105,15 @@ _REPORT: tuple[Any, ...] = (
 
 def shared_choices(function: Callable[..., int]) -> Callable[..., int]:
     """Give a command the arguments and flags of both commands, in the order of the help text."""
-    for choice in reversed((*_FINDING, *_FILES, *_REPORT)):
+    return _given(function, (*_FINDING, _TODO, *_FILES, *_REPORT))
+
+
+def picture_choices(function: Callable[..., int]) -> Callable[..., int]:
+    """Give a command what decides about flows and files, and where its picture goes."""
+    return _given(function, (*_FINDING, *_FILES, _OUTPUT_FILE))
+
+
+def _given(function: Callable[..., int], choices: tuple[Any, ...]) -> Callable[..., int]:
+    for choice in reversed(choices):
         function = choice(function)
     return function
