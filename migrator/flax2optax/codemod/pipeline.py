@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
 from pathlib import Path
 
 from flax2optax.codemod.collect import Project
@@ -31,10 +32,7 @@ def migrate(
     sources: Sequence[SourceFile], options: Options, projects: Mapping[Path, Project] | None = None
 ) -> Outcome:
     """Plan and rewrite programs; files of one `root` are one program, with the rest of it as context."""
-    outcomes = [
-        _migrate_program(ProgramFiles(own, (projects or {}).get(root)), str(root), options)
-        for root, own in by_root(sources).items()
-    ]
+    outcomes = [_migrate_program(one, options) for one in _programs(sources, projects)]
     return Outcome(
         tuple(change for one in outcomes for change in one.changes),
         tuple(diagnostic for one in outcomes for diagnostic in one.diagnostics),
@@ -46,28 +44,49 @@ def chart(
     sources: Sequence[SourceFile], options: Options, projects: Mapping[Path, Project] | None = None
 ) -> Graph:
     """Draw the flows of programs, with the decisions that `migrate` takes."""
-    return joined(
-        chart_program(
-            *_decided(ProgramFiles(own, (projects or {}).get(root)), str(root), options)[:3]
+    programs = _programs(sources, projects)
+    return joined(chart_program(*_decided(one, options)[:3]) for one in programs)
+
+
+@dataclass(frozen=True, slots=True)
+class _Program:
+    """The files of one program; `mark` tells the names of its flows from those of other programs."""
+
+    files: ProgramFiles
+    root: str
+    mark: str
+
+
+def _programs(
+    sources: Sequence[SourceFile], projects: Mapping[Path, Project] | None
+) -> list[_Program]:
+    roots = by_root(sources)
+    return [
+        _Program(
+            ProgramFiles(own, (projects or {}).get(root)),
+            str(root),
+            f".{number}" if len(roots) > 1 else "",
         )
-        for root, own in by_root(sources).items()
-    )
+        for number, (root, own) in enumerate(roots.items(), 1)
+    ]
 
 
-def _migrate_program(files: ProgramFiles, root: str, options: Options) -> Outcome:
-    _, planned, places, texts = _decided(files, root, options)
+def _migrate_program(one: _Program, options: Options) -> Outcome:
+    _, planned, places, texts = _decided(one, options)
     if options.todo:
         texts |= mark_files(planned, places, lambda code: is_wanted(code, options))
     return conclude(planned, places, options, texts)
 
 
 def _decided(
-    files: ProgramFiles, root: str, options: Options
+    one: _Program, options: Options
 ) -> tuple[OptimizerFacts, MigrationPlan, Places, dict[str, str]]:
-    facts, planned = _planned(files, root, options, files.text)
-    places = Places(facts.program, files)
+    facts, planned = _planned(one.files, one.root, options, one.files.text)
+    for flow in planned.flows:
+        flow.id += one.mark
+    places = Places(facts.program, one.files)
     _hold(planned, places, options)
-    return facts, planned, places, _rewritten(planned, places, root, options)
+    return facts, planned, places, _rewritten(planned, places, one.root, options)
 
 
 def _planned(

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from bisect import bisect_right
 from collections.abc import Iterable, Iterator
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 
 from flax2optax.codemod.collect.notebook import NotebookEncode
 from flax2optax.codemod.graph.shape import (
@@ -51,13 +51,10 @@ def chart(facts: OptimizerFacts, planned: MigrationPlan, places: Places) -> Grap
 
 
 def joined(graphs: Iterable[Graph]) -> Graph:
-    """Several programs in one graph; the names of their flows are numbered anew."""
+    """Several programs in one graph."""
     found = tuple(graphs)
-    flows = [flow for one in found for flow in one.flows]
-    if len(found) == 1:
-        return found[0]
     return Graph(
-        tuple(replace(flow, id=f"flow-{number}") for number, flow in enumerate(flows, 1)),
+        tuple(flow for one in found for flow in one.flows),
         tuple(stop for one in found for stop in one.beside),
         tuple(stop for one in found for stop in one.unread),
     )
