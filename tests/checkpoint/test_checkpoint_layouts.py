@@ -174,22 +174,6 @@ def test_labels_of_the_programs_own_are_found_by_shape() -> None:
         convert_state_dict(old, tx=tx)
 
 
-def test_an_optimizer_of_the_programs_own_keeps_its_fields() -> None:
-    target = adam()["target"]
-    states = jax.tree_util.tree_map(lambda x: {"speed": x + 1}, target)
-    tx = optax.GradientTransformation(
-        lambda params: (
-            jnp.zeros([], jnp.int32),
-            jax.tree_util.tree_map(lambda x: {"speed": jnp.zeros_like(x)}, params),
-        ),
-        lambda updates, state, params=None: (updates, state),
-    )
-    old = {"target": target, "state": {"step": jnp.int32(6), "param_states": states}}
-    new = convert_state_dict(old, tx=tx)["opt_state"]
-    assert new["0"] == 6
-    np.testing.assert_array_equal(new["1"]["conv"]["bias"]["speed"], target["conv"]["bias"] + 1)
-
-
 def test_a_folder_is_converted_in_order_and_under_its_names(
     folder: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:

@@ -19,8 +19,10 @@ from flax2optax.checkpoint.convert import Wish, convert_tree
 from flax2optax.checkpoint.source import read_checkpoint
 from flax2optax.checkpoint.target import Target, make_groups, make_target
 from flax2optax.checkpoint.tree import held
-from flax2optax.verify.verdict import judge
+from flax2optax.verify.verdict import Run, measure
 
+LIMIT = 16.0
+"""Of the calibrated criterion as SEMANTICS has it: what is right stays below it, what is dropped goes beyond it."""
 EVERY = [(case, version) for case in TRAINED for version in case.versions]
 
 
@@ -30,9 +32,14 @@ def target_of(case: Case) -> Target:
     return make_groups([tuple(one.split("=", 1)) for one in case.options[1::2]], {}, "constant")
 
 
-def runs(folder: Path, case: Case) -> list[list[dict[str, Any]]]:
+def ratio(before: Run, controls: list[Run], after: Run) -> float:
+    """How many times further than rounding the two are from each other, where they are furthest."""
+    return max(one.ratio for one in measure(before, controls, after))
+
+
+def runs(folder: Path, case: Case) -> list[Run]:
     """The steps after the checkpoint: of the run itself, and of those from disturbed parameters."""
-    found: list[list[dict[str, Any]]] = pickle.loads((folder / f"{case.name}.runs").read_bytes())
+    found: list[Run] = pickle.loads((folder / f"{case.name}.runs").read_bytes())
     return found
 
 
@@ -55,7 +62,6 @@ def test_training_goes_on(case: Case, version: str, written: dict[str, Path]) ->
     params = jax.tree_util.tree_map(jnp.asarray, tree["params"])
     fresh = target.tx.init(params)
     opt_state = serialization.from_state_dict(fresh, tree["opt_state"])
-    verdict = judge(before, controls, train(target.tx, params, opt_state, case))
-    assert verdict.equal, verdict
+    assert ratio(before, controls, train(target.tx, params, opt_state, case)) <= LIMIT
     if jax.tree_util.tree_leaves(fresh):
-        assert not judge(before, controls, train(target.tx, params, fresh, case)).equal
+        assert ratio(before, controls, train(target.tx, params, fresh, case)) > LIMIT

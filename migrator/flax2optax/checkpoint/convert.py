@@ -3,7 +3,7 @@
 In: a `Tree` and what the program has now. Out: a `Conversion`. Never: a leaf whose place is not known.
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, Literal
 
@@ -99,9 +99,19 @@ def _convert_one(
         below = {"step": done.step, **below}
     if place != old.path:
         rest = {name: child for name, child in at(tree, place).items() if name != old.path[-1]}
+        _refuse_taken(old, place, rest.keys() & below.keys())
         below = {**rest, **below}
     structures = {(*place, "opt_state"): done.structure}
     return put(tree, place, below), _moves(old, done, place, form), structures
+
+
+def _refuse_taken(old: OldOptimizer, place: Path, names: Collection[str]) -> None:
+    """Of an object that has `params` and `opt_state` apart, only one optimizer can have the place."""
+    for name in sorted(names):
+        raise CheckpointError(
+            f"the template has only `params` and `opt_state` at {spell(place)} for {spell(old.path)}, "
+            f"but the checkpoint holds {spell((*place, name))} too"
+        )
 
 
 def _moves(old: OldOptimizer, done: Matched, place: Path, form: Form) -> list[Move]:

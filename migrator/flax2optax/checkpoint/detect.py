@@ -15,6 +15,8 @@ Fields = frozenset[str]
 STATE: Fields = frozenset({"step", "param_states"})
 NEWER: Fields = frozenset({"params", "opt_state"})
 WEIGHT_NORM = "WeightNorm"
+STEP_TYPES = ("int32", "int64", "uint32")
+MOST_REPLICAS = 1 << 20
 
 
 @dataclass(frozen=True, slots=True)
@@ -55,7 +57,7 @@ class OldOptimizer:
         """Return the different sets of fields that parameters have, without those that have none."""
         found: dict[Fields, None] = {}
         for state in self._by_param():
-            found.setdefault(frozenset(path[0] for path in state))
+            found.setdefault(frozenset("".join(path[:1]) for path in state))
         return [fields for fields in found if fields]
 
     def origin(self, param: Path, name: Path) -> Path:
@@ -112,7 +114,8 @@ def _fits(rule: OptimizerRule, fields: Fields) -> bool:
 
 
 def _own(fields: Fields) -> str:
-    return f"an OptimizerDef of the program ({', '.join(sorted(fields))})"
+    names = ", ".join(name or "one array" for name in sorted(fields))
+    return f"an OptimizerDef of the program ({names})"
 
 
 def _found(tree: Tree, path: Path) -> Iterator[OldOptimizer]:
@@ -156,8 +159,10 @@ def _step(path: Path, steps: Sequence[Tree]) -> Tree:
     if any(value != values[0] for value in values):
         raise CheckpointError(f"the groups of {spell(path)} are not at the same step")
     (step,) = steps[:1]
-    if isinstance(step, Array) and step.dtype in ("int32", "int64", "uint32"):
-        return step
+    if isinstance(step, Array) and step.dtype in STEP_TYPES and 0 < step.size <= MOST_REPLICAS:
+        every = step.to_numpy()
+        if every.min() >= 0 and every.max() < 1 << 31:
+            return step
     if type(step) is int and 0 <= step < 1 << 31:
         return step
     raise CheckpointError(f"the step of {spell(path)} is not a number of steps")
@@ -174,9 +179,18 @@ def _states(path: Path, target: Tree, states: Tree) -> dict[tuple[Path, Path], T
             raise CheckpointError(
                 f"{spell((*path, 'state', 'param_states', *param))} is missing: the parameter has no state"
             ) from None
-        below = leaves(state) if isinstance(state, dict) else ()
-        found |= {((param), name): value for name, value in below if value is not None}
+        found |= {(param, name): value for name, value in leaves(state) if value is not None}
+    _refuse_states_of_nothing((*path, "state", "param_states"), states, found)
     return found
+
+
+def _refuse_states_of_nothing(
+    path: Path, states: Tree, found: Mapping[tuple[Path, Path], Tree]
+) -> None:
+    known = {(*param, *name) for param, name in found}
+    for name, leaf in leaves(states):
+        if leaf is not None and name not in known:
+            raise CheckpointError(f"{spell((*path, *name))}: there is no parameter that it is of")
 
 
 def _elements(states: Tree, path: Path) -> Iterator[Element]:

@@ -5,7 +5,6 @@ Never: a leaf that is left over, made up, or of another shape or dtype.
 """
 
 from collections.abc import Mapping, Sequence
-from contextlib import nullcontext
 from dataclasses import dataclass, replace
 from functools import cache
 from typing import Any, Final
@@ -14,15 +13,20 @@ import jax
 import numpy as np
 from flax import serialization
 
+from flax2optax_rules import RULES
+
 from .detect import Fields, OldOptimizer, kinds_of
+from .fresh import init, param_shapes, small
 from .groups import by_param
-from .places import Place, Role, Source, fields_of_rules, places, shapes, signs
+from .places import Place, Role, Source, fields_of_rules, places, signs
 from .target import Target
-from .tree import Array, CheckpointError, Path, Tree, from_numpy, numpy_dtype, put, spell
+from .tree import Array, CheckpointError, Path, Tree, from_numpy, put, spell
 
 MOST_PROBLEMS: Final = 20
 FLOATS: Final = frozenset({"float16", "bfloat16", "float32", "float64"})
-SHAPE: Final[Any] = jax.ShapeDtypeStruct
+ADAFACTOR: Final = {(field,) for one in RULES["Adafactor"].variants for field in one.state}
+WHOLE: Final = frozenset({None, "MultiOptimizer", "WeightNorm"})
+"""What says nothing of the states within."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -66,10 +70,10 @@ class _Matching:
         self.lead = old.lead
         self.name = old.path
         self.origin_of_step = step_path(old)
-        self.params = shapes(_param_shapes(old))
+        self.params = param_shapes(old)
         self.opt_state = target.opt_state
         if self.opt_state is None:
-            self.opt_state = _init(target.tx, self.params, old)
+            self.opt_state = init(target.tx, self.params, old)
         self.places = places(self.opt_state)
         self.old = by_param(old, self.places)
         self.fields = _fields_by_param(self.old)
@@ -117,6 +121,10 @@ class _Matching:
         """The old leaf of a place, and whether its sign is turned."""
         if not place.sources:
             return self._find_own(place)
+        if self.target.kind not in WHOLE | {one.kind for one in place.sources}:
+            others = " or ".join(dict.fromkeys(one.kind for one in place.sources))
+            self._problem(place, f"it is of {others}, not of {self.target.kind}")
+            return None
         fields = self._fields(place)
         kinds = kinds_of(fields)
         fitting = [one for one in place.sources if one.kind in kinds or one.kind == "WeightNorm"]
@@ -158,6 +166,10 @@ class _Matching:
 
     def _negated(self, place: Place, fitting: Sequence[Source]) -> bool | None:
         shown = self.signs.get(place.path, 0)
+        named = {one.negated for one in fitting if one.kind == self.target.kind}
+        if shown and named and named != {shown < 0}:
+            self._problem(place, f"the sign that the program gives it is not {self.target.kind}'s")
+            return None
         if shown:
             return shown < 0
         if len({one.negated for one in fitting}) == 1:
@@ -173,7 +185,7 @@ class _Matching:
         wanted = [place for place in self.places if place.role is Role.KEPT]
         self.kept = {place.path: place.leaf for place in wanted}
         if any(isinstance(leaf, jax.ShapeDtypeStruct) for leaf in self.kept.values()):
-            made = self.target.tx.init(jax.tree_util.tree_map(_small, self.params))
+            made = self.target.tx.init(jax.tree_util.tree_map(small, self.params))
             self.kept = {one.path: one.leaf for one in places(made) if one.path in self.kept}
 
     def _checked(self, place: Place, move: Move) -> Move | None:
@@ -198,7 +210,7 @@ class _Matching:
 
     def _left_over(self) -> None:
         for (param, name), leaf in self.old.states.items():
-            if (param, name) not in self.used and not _is_placeholder(leaf, self.lead):
+            if (param, name) not in self.used and not _is_placeholder(name, leaf, self.lead):
                 path = spell(self.old.origin(param, name))
                 self.problems.append(f"{path}: there is no place for it in the new opt_state")
 
@@ -217,26 +229,6 @@ def _refuse_old_weight_norm(old: OldOptimizer) -> None:
         )
 
 
-def _init(tx: Any, params: Any, old: OldOptimizer) -> Any:
-    if tx is None:
-        kinds = "; ".join(old.kinds())
-        raise CheckpointError(
-            f"{spell(old.path)} is {kinds}: name the transformation, the template or the optimizer"
-        )
-    wide = any(
-        np.dtype(leaf.dtype).name in ("float64", "int64") for leaf in jax.tree.leaves(params)
-    )
-    try:
-        with jax.enable_x64(True) if wide else nullcontext():
-            return jax.eval_shape(tx.init, params)
-    except Exception as error:
-        reason = str(error).strip().splitlines()
-        raise CheckpointError(
-            f"the transformation of {spell(old.path)} does not take its parameters: "
-            f"{type(error).__name__}{': ' + reason[0] if reason else ''}"
-        ) from error
-
-
 def step_path(old: OldOptimizer) -> Path:
     """Return where in the file the step was; with groups, that of the first."""
     return (*old.path, "state", *(("0",) if old.groups else ()), "step")
@@ -247,21 +239,6 @@ def _fields_by_param(old: OldOptimizer) -> dict[tuple[Path, Path], set[str]]:
     for param, name in old.states:
         for depth in range(len(name)):
             found.setdefault((param, name[:depth]), set()).add(name[depth])
-    return found
-
-
-def _param_shapes(old: OldOptimizer) -> dict[Path, jax.ShapeDtypeStruct]:
-    found: dict[Path, jax.ShapeDtypeStruct] = {}
-    for path, leaf in old.params.items():
-        if not isinstance(leaf, Array):
-            leaf = from_numpy(np.asarray(leaf))
-        if leaf.shape[: len(old.lead)] != old.lead:
-            raise CheckpointError(
-                f"{spell((*old.path, 'target', *path))} has the shape {leaf.shape}, "
-                f"but the step says that there are {old.lead} replicas"
-            )
-        shape = leaf.shape[len(old.lead) :]
-        found[path] = SHAPE(shape, numpy_dtype(leaf.dtype))
     return found
 
 
@@ -276,9 +253,9 @@ def _negated_fields() -> frozenset[tuple[str, str]]:
     return frozenset((one.kind, one.field) for one in every if one.negated)
 
 
-def _is_placeholder(leaf: Tree, lead: tuple[int, ...]) -> bool:
+def _is_placeholder(name: Path, leaf: Tree, lead: tuple[int, ...]) -> bool:
     """Adafactor keeps one zero where it has nothing to keep."""
-    if not isinstance(leaf, Array) or leaf.shape != (*lead, 1):
+    if name[-1:] not in ADAFACTOR or not isinstance(leaf, Array) or leaf.shape != (*lead, 1):
         return False
     return leaf.nbytes <= 1 << 20 and not any(leaf.tobytes())
 
@@ -286,7 +263,3 @@ def _is_placeholder(leaf: Tree, lead: tuple[int, ...]) -> bool:
 def _filled(value: Any, lead: tuple[int, ...]) -> Array:
     held = np.asarray(value)
     return from_numpy(np.broadcast_to(held, (*lead, *held.shape)))
-
-
-def _small(leaf: Any) -> Any:
-    return np.ones([min(size, 2) for size in leaf.shape], leaf.dtype)

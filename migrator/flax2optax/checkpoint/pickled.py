@@ -11,7 +11,7 @@ from typing import Any, Final
 import numpy as np
 
 from .framing import MAX_DEPTH, MAX_VALUES
-from .tree import ITEM_SIZES, CheckpointError, Tree, from_numpy, numpy_dtype
+from .tree import ITEM_SIZES, Array, CheckpointError, Tree, from_numpy, numpy_dtype
 
 REFUSED: Final = (
     "it is a pickle, and reading a pickle can run any code that its writer put there; "
@@ -19,6 +19,8 @@ REFUSED: Final = (
 )
 READER: Final[Any] = vars(pickle)["_Unpickler"]
 """The one in Python: the one in C believes the lengths and numbers in a pickle."""
+FIRST_OWN_TYPE: Final = 256
+"""Types that NumPy does not bring have numbers from here; there is one dtype of each, and it is nobody's to change."""
 
 
 def is_pickle(data: bytes) -> bool:
@@ -47,10 +49,11 @@ def to_tree(value: Any) -> Tree:
 
 
 class _Copy:
-    """Counts what it copies: a pickle may name one value any number of times."""
+    """Counts what it copies, and copies an array once: a pickle may name one value any number of times."""
 
     def __init__(self) -> None:
         self.values = 0
+        self.arrays: dict[int, tuple[Any, Array]] = {}
 
     def tree(self, value: Any, depth: int) -> Tree:
         self.values += 1
@@ -59,14 +62,33 @@ class _Copy:
         if isinstance(value, Mapping):
             if not all(isinstance(name, str) for name in value):
                 raise CheckpointError("it is no state dict of flax: a field is not named by a text")
-            return {str(name): self.tree(child, depth + 1) for name, child in value.items()}
+            return {_text(name): self.tree(child, depth + 1) for name, child in value.items()}
         if isinstance(value, list | tuple):
             return [self.tree(child, depth + 1) for child in value]
         if isinstance(value, np.ndarray | np.generic) or hasattr(value, "__array__"):
-            return from_numpy(value, scalar=isinstance(value, np.generic))
-        if value is None or isinstance(value, bool | int | float | complex | str | bytes):
+            return self.array(value)
+        if isinstance(value, str):
+            return _text(value)
+        if isinstance(value, int) and not -1 << 63 <= value < 1 << 64:
+            raise CheckpointError("it holds an integer of more than 64 bits")
+        if value is None or isinstance(value, bool | int | float | complex | bytes):
             return value
         raise CheckpointError(f"it is no state dict of flax: it holds {type(value).__name__}")
+
+    def array(self, value: Any) -> Array:
+        """Return an array; the value is kept, so that its identity stays its own."""
+        if id(value) not in self.arrays:
+            made = from_numpy(value, scalar=isinstance(value, np.generic))
+            self.arrays[id(value)] = value, made
+        return self.arrays[id(value)][1]
+
+
+def _text(value: str) -> str:
+    try:
+        value.encode()
+    except UnicodeEncodeError:
+        raise CheckpointError(f"it holds a text that is none: {ascii(value)[:40]}") from None
+    return str(value)
 
 
 class _Unpickler(READER):  # type: ignore[misc]
@@ -95,6 +117,19 @@ class _Unpickler(READER):  # type: ignore[misc]
         self.append(bytearray(self.read(length)))
 
     dispatch[pickle.BYTEARRAY8[0]] = load_byte_array
+
+    def load_build(self) -> None:
+        """Python's own sets any attribute of anything, and NumPy believes any state of a dtype."""
+        made, state = self.stack[-2:]
+        if isinstance(made, np.dtype):
+            self.stack.pop()
+            _set_byte_order(made, state[1])
+        elif isinstance(made, np.ndarray | _Frozen):
+            super().load_build()
+        else:
+            raise CheckpointError("the pickle sets the state of what has none")
+
+    dispatch[pickle.BUILD[0]] = load_build
 
 
 class _Frozen(dict[str, Any]):
@@ -134,8 +169,26 @@ def _encode(text: str, codec: str) -> bytes:
     return text.encode(codec)
 
 
-def _dtype(name: Any, *rest: Any) -> Any:
-    return np.dtype(name)
+def _no_bytes() -> bytes:
+    """No bytes, as the older pickles spell them; with a number it would make as many."""
+    return b""
+
+
+def _dtype(name: Any, align: Any = False, copy: Any = True) -> Any:
+    """A dtype of its own: what is set next, its byte order, would be ignored on NumPy's own."""
+    made = np.dtype(name)
+    if made.name not in ITEM_SIZES:
+        raise CheckpointError(f"an array of dtype {made.name} is nothing that flax saved")
+    return np.dtype(made, copy=True)
+
+
+def _set_byte_order(dtype: Any, order: Any) -> None:
+    """Of all that the state of a dtype may say only this is kept."""
+    own = dtype.num >= FIRST_OWN_TYPE
+    if order not in ("<", ">", "=", "|") or (own and order == ">"):
+        raise CheckpointError("the pickle makes a dtype as NumPy does not")
+    if not own:
+        dtype.__setstate__((3, order, None, None, None, -1, -1, 0))
 
 
 def _from_jax(make: Callable[..., Any], arguments: Any, state: Any, *rest: Any) -> Any:
@@ -160,5 +213,6 @@ _KNOWN: Final[Mapping[str, tuple[tuple[str, ...], Any]]] = {
     "FrozenDict": (("flax",), _Frozen),
     "OrderedDict": (("collections",), dict),
     "encode": (("_codecs",), _encode),
+    "bytes": (("builtins", "__builtin__"), _no_bytes),
     "complex": (("builtins", "__builtin__"), complex),
 }

@@ -63,8 +63,8 @@ def _walk(node: Any, path: Path, *, weight_norm: bool) -> Iterator[Place]:
     if _is_weight_norm(node):
         yield from _weight_norm(node, path)
     elif _is_own_optimizer(node):
-        yield from _below(node[0], (*path, "0"), Role.STEP)
-        yield from _own(node[1], (*path, "1"))
+        yield from _below(node.step, (*path, "step"), Role.STEP)
+        yield from _own(node.param_states, (*path, "param_states"))
     elif isinstance(node, tuple) and hasattr(node, "_fields"):
         for name in node._fields:
             yield from _field(node, name, (*path, name), weight_norm)
@@ -120,9 +120,7 @@ def _weight_norm(node: Any, path: Path) -> Iterator[Place]:
 
 def _is_own_optimizer(node: Any) -> bool:
     """The state that the rule for OptimizerDef makes: a step, and the states of the program's own."""
-    if type(node) is not tuple or len(node) != 2 or not hasattr(node[0], "dtype"):
-        return False
-    return bool(node[0].ndim == 0 and jnp.issubdtype(node[0].dtype, jnp.integer))
+    return hasattr(node, "step") and hasattr(node, "param_states")
 
 
 def _own(node: Any, path: Path) -> Iterator[Place]:
@@ -167,23 +165,11 @@ def _resolve(state: Any, path: str) -> tuple[Any, str]:
     return owner, tree.attr
 
 
-def shapes(params: Mapping[Path, jax.ShapeDtypeStruct]) -> Any:
-    """Return parameters by path as the tree that `tx.init` takes."""
-    if () in params:
-        return params[()]
-    tree: dict[str, Any] = {}
-    for path, leaf in params.items():
-        below = tree
-        for name in path[:-1]:
-            below = below.setdefault(name, {})
-        below[path[-1]] = leaf
-    return tree
-
-
 def signs(tx: Any, params: Any, wanted: Sequence[Place], steps: int = 3) -> dict[Path, int]:
     """Return the sign that leaves of the state get from positive gradients: 1, -1, or 0 where they stay zero.
 
     Flax's momentum is then positive; where Optax's is not, the rate was multiplied in before it.
+    That is not so if the parameters go up, against the momentum: who climbs turned the gradients himself, and 0 is returned.
     What WeightNorm trains has no such gradients, there the momentum is compared with where it leads.
     """
     start = jax.tree_util.tree_map(_small, params)
@@ -195,15 +181,20 @@ def signs(tx: Any, params: Any, wanted: Sequence[Place], steps: int = 3) -> dict
         updates, state = update(ones, state, tree)
         tree = jax.tree_util.tree_map(jnp.add, tree, updates)
     last = dict(leaves(serialization.to_state_dict(state)))
+    moved = dict(leaves(jax.tree_util.tree_map(jnp.subtract, tree, start)))
 
     def sign(place: Place) -> int:
         leaf = jnp.asarray(last[place.path], jnp.float32)
         if place.prefix:
             trained = _trained(place, last)
-            leaf = leaf * (first[trained] - last[trained])
-        return int(jnp.sign(jnp.sum(leaf)))
+            return _sign(leaf * (first[trained] - last[trained]))
+        return 0 if _sign(leaf) < 0 < _sign(moved[place.param]) else _sign(leaf)
 
     return {place.path: sign(place) for place in wanted}
+
+
+def _sign(leaf: Any) -> int:
+    return int(jnp.sign(jnp.sum(leaf)))
 
 
 def _small(leaf: Any) -> Any:

@@ -108,7 +108,7 @@ def _namespace() -> dict[str, Any]:
 
     names: dict[str, Any] = {"jax": jax, "jnp": jnp, "optax": optax, "_part": _part}
     for piece in SUPPORT.values():
-        exec(piece.source, names)
+        exec("\n".join((*piece.imports, piece.source)), names)
     return names
 
 
@@ -150,9 +150,11 @@ def _written(rule: Any, given: dict[str, str], rate: str) -> str:
                 "its rate is not applied last, so no step can apply it; use --rate state"
             )
         return unscaled
-    given = {"learning_rate": "0.1", **given}
     if rate == "state":
+        if "learning_rate" not in given:
+            raise CheckpointError("its rate is a part of the state: name it by --learning-rate")
         return write_injected(rule, given)
+    given = {"learning_rate": "0.1", **given}
     return write(rule, given | {"learning_rate": SCHEDULE} if rate == "schedule" else given)
 
 

@@ -179,8 +179,9 @@ def held(tree: Tree) -> Any:
 
 
 def spell(path: Path) -> str:
-    """Return a path as it is printed."""
-    return "/".join(path) or "(the root)"
+    """Return a path as it is printed; what cannot be printed in a name is escaped."""
+    names = (name if name.isprintable() else ascii(name)[1:-1] for name in path)
+    return "/".join(names) or "(the root)"
 
 
 def describe(leaf: Tree) -> str:
