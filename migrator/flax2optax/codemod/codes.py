@@ -222,13 +222,13 @@ _ALL = (
         "FXO701",
         "The layout of checkpoints changes",
         "What this program saves has other keys after the migration, so checkpoints written before it do not restore into it as they are.",
-        "Convert them once, params and counters together.",
+        "Convert them once, params and counters together: flax2optax checkpoint OLD NEW.",
     ),
     Code(
         "FXO702",
         "A checkpoint is taken apart by its keys",
         "The code addresses a saved optimizer by the names of its fields (`'target'`, `'state'`, `'param_states'`), which the new program does not write.",
-        "Use the names of the new layout, and convert old checkpoints first.",
+        "Use the names of the new layout, and convert old checkpoints first: flax2optax checkpoint OLD NEW.",
     ),
     Code(
         "FXO801",

@@ -3,6 +3,7 @@
 NOTHING_FOUND = "No use of flax.optim found.\n"
 _WORD = frozenset(b"abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789_")
 _REMARKS = (b"TODO(flax2optax)", b"flax2optax: ignore[")
+_LAYOUTS = (b"']['target']", b'"]["target"]')
 _STEPS = (b"apply_gradient", b"compute_gradient")
 
 
@@ -11,11 +12,12 @@ def mentions_api(data: bytes | bytearray, end: int | None = None) -> bool:
 
     That is `flax` with the word `optim`, or a step by its own name; a comment or a string is enough.
     So is a comment that speaks to this program: it may have outlived what it speaks about.
+    So are the keys of a stored optimizer: who reads old checkpoints by them is told.
     """
     if data.find(b"flax", 0, end) >= 0:
         if _has_word(data, b"optim", end):
             return True
-        if any(data.find(words, 0, end) >= 0 for words in _REMARKS):
+        if any(data.find(words, 0, end) >= 0 for words in (*_REMARKS, *_LAYOUTS)):
             return True
     if data.find(b"_gradient", 0, end) < 0:
         return False

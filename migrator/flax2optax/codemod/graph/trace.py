@@ -123,7 +123,9 @@ class _Tracer:
 
     def _named(self, atom: OptimizerClass) -> str:
         class_ = self.facts.machine.classes.get(atom.class_)
-        return class_.name if class_ is not None else atom.name
+        if class_ is not None:
+            return class_.name
+        return "a computed class" if atom.name == "*" else atom.name
 
     def _function(self, function: t.Function) -> None:
         for name, roots in self.reach.parameters(function).items():

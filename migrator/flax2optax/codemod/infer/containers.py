@@ -6,6 +6,7 @@ from flax2optax.codemod.index import tree as t
 from flax2optax.codemod.index.tree import NodeId
 from flax2optax.codemod.infer.machine import Escape, Frame, Machine
 from flax2optax.codemod.infer.objects import carries, record_fields
+from flax2optax.codemod.infer.stored import Restored
 from flax2optax.codemod.infer.values import (
     NOTHING,
     OTHER,
@@ -92,7 +93,7 @@ def _any_item(m: Machine, reader: Frame, atom: Atom) -> Value:
             return one(Free(function, path + ".[]"))
         case Part(kind="target"):
             return OTHER
-        case Part() | Serialized() | Unknown():
+        case Part() | Serialized() | Unknown() | Restored():
             return one(atom)
     return _elements(m, reader, atom)
 

@@ -16,6 +16,7 @@ from flax2optax.codemod.infer.objects import (
     store_attribute,
 )
 from flax2optax.codemod.infer.scope import PROJECT, Env
+from flax2optax.codemod.infer.stored import RAW, restored
 from flax2optax.codemod.infer.values import (
     NOTHING,
     OTHER,
@@ -117,7 +118,9 @@ def call_external(
         call_on_leaves(m, reader, node, args)
         return join(*(v for v, _ in args.positional[1:]), args.rest) or OTHER
     if name in RESTORE:
-        return args.get(*RESTORE[name]) or OTHER
+        return restored(args.get(*RESTORE[name]))
+    if name in RAW:
+        return restored()
     if name in HARMLESS:
         return OTHER
     if name in ARRAYS:
