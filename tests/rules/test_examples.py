@@ -8,8 +8,8 @@ from typing import Any
 import optax
 import pytest
 from migrated_call import with_rate
-from training import namespace
 
+from flax2optax.verify.mutants.train import namespace
 from flax2optax_rules import RULES, SUPPORT, Example, OptimizerRule, Variant, defaults
 
 EXAMPLES = [example for rule in RULES.values() for example in rule.examples]

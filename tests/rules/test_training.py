@@ -4,8 +4,9 @@ from types import ModuleType
 
 import pytest
 from migrated_call import bound, injected, unscaled, with_rate
-from training import compare, injecting_step, scaling_step
+from trained import trained
 
+from flax2optax.verify.mutants.catalogue import INJECTED, SCALED, Program
 from flax2optax_rules import RULES, Agreement, Example, OptimizerRule, choose
 
 EXAMPLES = [(rule, example) for rule in RULES.values() for example in rule.examples]
@@ -19,7 +20,7 @@ each_example = pytest.mark.parametrize(
 @each_example
 def test_trains_the_same(optim: ModuleType, rule: OptimizerRule, example: Example) -> None:
     state = {} if "MultiOptimizer" in rule.flax else choose(*bound(example.before)).state
-    verdict = compare(optim, example.before, example.after, state)
+    verdict = trained(optim, Program(example.before, example.after), state)
     assert verdict.equal, verdict
     if rule.agreement is Agreement.EXACT:
         assert verdict.ratio == 0
@@ -27,7 +28,7 @@ def test_trains_the_same(optim: ModuleType, rule: OptimizerRule, example: Exampl
 
 @pytest.mark.parametrize("before", MORE)
 def test_variants_that_no_example_shows_train_the_same(optim: ModuleType, before: str) -> None:
-    verdict = compare(optim, before, with_rate(before), choose(*bound(before)).state)
+    verdict = trained(optim, Program(before, with_rate(before)), choose(*bound(before)).state)
     assert verdict.equal, verdict
 
 
@@ -42,12 +43,10 @@ def test_every_variant_is_trained() -> None:
 def test_trains_the_same_with_the_rate_of_each_step(
     optim: ModuleType, rule: OptimizerRule, example: Example
 ) -> None:
-    scaled = unscaled(example.before)
-    after, step = (injected(example.before), injecting_step)
-    state = {}
-    if scaled is not None:
-        after, step = scaled, scaling_step
-        if "MultiOptimizer" not in rule.flax:
-            state = choose(*bound(example.before)).unscaled_state
-    verdict = compare(optim, example.before, after, state, step)
+    after, form, state = unscaled(example.before), SCALED, {}
+    if after is None:
+        after, form = injected(example.before), INJECTED
+    elif "MultiOptimizer" not in rule.flax:
+        state = choose(*bound(example.before)).unscaled_state
+    verdict = trained(optim, Program(example.before, after, rate="noam", form=form), state)
     assert verdict.equal, (after, verdict)

@@ -8,12 +8,13 @@ the parameters: what one step gives back is what the next one takes.
 from collections import Counter, defaultdict
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from functools import partial
 from typing import overload
 
 import numpy as np
 
 from .recording import Array, Part, Recording, Ref, Step
-from .states import Match, match_states
+from .states import Match, match_states, with_signs
 
 Chain = list[Step]
 Leaf = tuple[Ref, int]
@@ -129,21 +130,28 @@ def _pairs(
         raise UnequalStreamsError(f"{counts[0]} steps before, {counts[1]} after")
     others = _in_order(chains, others, before, after)
     return [
-        Pair(stream, one, other, *_states(one[0], other[0]))
+        Pair(stream, one, other, *_states(one, other, before, after))
         for one, other in zip(chains, others, strict=True)
     ]
 
 
-def _states(old: Step, new: Step) -> tuple[tuple[Match, ...], tuple[str, ...]]:
-    if "state" not in old.parts or "state" not in new.parts:
+def _states(
+    chain: Chain, other: Chain, before: Recording, after: Recording
+) -> tuple[tuple[Match, ...], tuple[str, ...]]:
+    old, new = chain[0].parts, other[0].parts
+    if "state" not in old or "state" not in new:
         return (), ()
-    found, missing = match_states(
-        old.parts["state"],
-        new.parts["state"],
-        old.parts["params"],
-        str(old.note.get("optimizer", "")),
-    )
-    return tuple(found), tuple(missing)
+    found, missing = match_states(old["state"], new["state"], old["params"])
+    steps = [
+        (partial(_state_leaf, before, old), partial(_state_leaf, after, new))
+        for old, new in zip(chain, other, strict=False)
+    ]
+    return with_signs(found, steps), tuple(missing)
+
+
+def _state_leaf(recording: Recording, step: Step, path: str) -> Array:
+    ref = step.parts["new_state"].get(path)
+    return np.zeros(0) if ref is None else recording.array(ref)
 
 
 def _leaves(chain: Chain, at: int, states: Sequence[Match], side: str) -> dict[str, Leaf]:

@@ -1,8 +1,13 @@
 """Where a leaf of flax.optim's state is in Optax's: by the name of the field and the path of the parameter."""
 
-from collections.abc import Collection, Iterator, Sequence
-from dataclasses import dataclass
+from collections import defaultdict
+from collections.abc import Callable, Collection, Iterator, Sequence
+from dataclasses import dataclass, replace
 from typing import Final
+
+import numpy as np
+
+from .recording import Array
 
 STATES: Final = "param_states/"
 FIELDS: Final = {
@@ -17,11 +22,14 @@ FIELDS: Final = {
     "m": ("ema",),
 }
 COUNTERS: Final = ("count", "step")
+TURNING: Final = ("momentum", "m")
+"""Where the rate is taken before the momentum, Optax keeps it with the sign of the update and flax of the gradient."""
+Read = Callable[[str], Array]
 
 
 @dataclass(frozen=True, slots=True)
 class Match:
-    """One leaf of state on both sides; `turned` means that LARS keeps it with the other sign."""
+    """One leaf of state on both sides; `turned` means that Optax keeps it with the other sign."""
 
     name: str
     before: str
@@ -30,7 +38,7 @@ class Match:
 
 
 def match_states(
-    before: Collection[str], after: Collection[str], params: Collection[str], optimizer: str
+    before: Collection[str], after: Collection[str], params: Collection[str]
 ) -> tuple[list[Match], list[str]]:
     """The leaves that are found on both sides, and those of flax that are not."""
     found: list[Match] = []
@@ -43,11 +51,21 @@ def match_states(
         field, param = split
         places = _places(field, param, after)
         if len(places) == 1:
-            turned = "LARS" in optimizer and field == "momentum"
-            found.append(Match(_join("state", field, param), path, places[0], turned))
+            found.append(Match(_join("state", field, param), path, places[0]))
         else:
             missing.append(path)
     return [*found, *_counters(after)], missing
+
+
+def with_signs(matches: Sequence[Match], steps: Sequence[tuple[Read, Read]]) -> tuple[Match, ...]:
+    """The same matches, and which of them are turned: a step is what reads a leaf before, and after."""
+    buffers: defaultdict[str, list[Match]] = defaultdict(list)
+    for match in matches:
+        _, field, *param = match.name.split("/")
+        if field in TURNING:
+            buffers[match.after.removesuffix("/".join(param))].append(match)
+    turned = {match for found in buffers.values() if _sign(found, steps) < 0 for match in found}
+    return tuple(replace(match, turned=match in turned) for match in matches)
 
 
 def is_counter(path: str) -> bool:
@@ -80,6 +98,20 @@ def _places(field: str, param: str, after: Collection[str]) -> Sequence[str]:
         if places:
             return places
     return []
+
+
+def _sign(buffer: Sequence[Match], steps: Sequence[tuple[Read, Read]]) -> float:
+    """Of the first step at which the buffer is not zero; zero if it always is."""
+    products = (
+        sum(_product(old(one.before), new(one.after)) for one in buffer) for old, new in steps
+    )
+    return next((product for product in products if product), 0.0)
+
+
+def _product(old: Array, new: Array) -> float:
+    if old.shape != new.shape:
+        return 0.0
+    return float(np.vdot(old.astype(np.float64), new.astype(np.float64)))
 
 
 def _join(*words: str) -> str:

@@ -8,15 +8,22 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Final
 
+SCALED: Final = "scaled"
+INJECTED: Final = "injected"
+
 
 @dataclass(frozen=True, slots=True)
 class Program:
-    """A training setup: flax's optimizer and the one that equals it."""
+    """A training setup: flax's optimizer and the one that equals it.
+
+    `form` is where the rate of a step goes after: into the transformation, over its updates, or into its state.
+    """
 
     flax: str
     optax: str
     rate: str = ""
     clip: str = ""
+    form: str = ""
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,18 +1,21 @@
 """All mutants on all programs: how clear of the threshold the verdict is on either side."""
 
 import math
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Any, Final
 
-from ..recording import Array
 from ..verdict import LIMIT, Verdict, judge, measure
 from .catalogue import MUTANTS, Mutant, Program
 from .models import Model
-from .train import common, train_flax, train_optax
+from .train import Leaves, Places, common, train_flax, train_optax
 
 CONTROLS: Final = (1, 2, 3)
-Leaves = dict[str, Array]
+CLEAR: Final = 1000.0
+"""So many times the threshold is the smallest mistake at least."""
+NEAR: Final = 10.0
+"""The threshold is so many times the largest rounding of a right migration at least."""
+Runs = Sequence[Sequence[Leaves]]
 
 
 @dataclass(frozen=True, slots=True)
@@ -32,11 +35,12 @@ class Judged:
 
 @dataclass
 class Judge:
-    """Keeps the runs before: many mutants share one."""
+    """Keeps the runs before: many mutants share one. `places` says which leaves are compared."""
 
     optim: Any
     model: Model
-    runs: dict[str, tuple[list[Leaves], list[list[Leaves]], str]] = field(default_factory=dict)
+    places: Callable[[Sequence[Leaves], Sequence[Leaves]], Places] = common
+    runs: dict[str, Runs] = field(default_factory=dict)
 
     def right(self, program: Program) -> Judged:
         """The migration that is equal."""
@@ -50,9 +54,9 @@ class Judge:
         return Judged(self.model.name, mutant.program.flax, name, verdict)
 
     def _verdict(self, program: Program, source: str, slip: str = "") -> Verdict:
-        before, controls, optimizer = self._before(program)
+        before, *controls = self._before(program)
         after = list(train_optax(self.model, source, program, slip))
-        pairs = common(before[0], after[0], optimizer)
+        pairs = self.places(before, after)
         old, *noisy = (
             [{name: step[pair[0]] for name, pair in pairs.items()} for step in run]
             for run in (before, *controls)
@@ -63,11 +67,10 @@ class Judge:
         verdict = judge(old, noisy, new)
         return replace(verdict, ratio=max(one.ratio for one in measure(old, noisy, new)))
 
-    def _before(self, program: Program) -> tuple[list[Leaves], list[list[Leaves]], str]:
+    def _before(self, program: Program) -> Runs:
         key = f"{program.flax} {program.rate} {program.clip}"
         if key not in self.runs:
-            runs, name = train_flax(self.optim, self.model, program, (0, *CONTROLS))
-            self.runs[key] = runs[0], runs[1:], name
+            self.runs[key] = train_flax(self.optim, self.model, program, (0, *CONTROLS))
         return self.runs[key]
 
 
@@ -86,7 +89,7 @@ def judge_mutants(
 
 
 def summary(found: Iterable[Judged], echo: Callable[[str], None]) -> int:
-    """Tell each verdict, then the two ratios; 1 if a verdict is wrong."""
+    """Tell each verdict, then the two ratios; 1 if a verdict is wrong, or a ratio not clear enough."""
     mutants, rights, wrong = [math.inf], [0.0], 0
     for one in found:
         ratio = one.verdict.ratio
@@ -101,7 +104,8 @@ def summary(found: Iterable[Judged], echo: Callable[[str], None]) -> int:
         f"{len(mutants) - 1} mutants, {len(rights) - 1} right migrations, {wrong} wrong verdicts"
     )
     echo(counts)
-    echo(f"smallest mutant / threshold: {min(mutants) / LIMIT:.3g}")
-    largest = max(rights)
-    echo(f"smallest threshold / right:  {LIMIT / largest if largest else math.inf:.3g}")
-    return int(wrong > 0)
+    clear = min(mutants) / LIMIT
+    near = LIMIT / max(rights) if max(rights) else math.inf
+    echo(f"smallest mutant / threshold: {clear:.3g}")
+    echo(f"smallest threshold / right:  {near:.3g}")
+    return int(wrong > 0 or clear < CLEAR or near < NEAR)

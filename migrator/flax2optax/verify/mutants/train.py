@@ -1,7 +1,7 @@
 """Trains one program before and after, the slip of a mutant included, as runs for the verdict."""
 
 import warnings
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from functools import partial
 from typing import Any, Final
 
@@ -13,13 +13,13 @@ import optax
 
 from flax2optax_rules import SUPPORT
 
-from ..child.sites import jumper, name_of
+from ..child.sites import jumper
 from ..jumps import plan_jumps
 from ..precision import disturb
 from ..recording import Array
-from ..states import match_states
+from ..states import match_states, with_signs
 from ..verdict import leaves_by_path
-from .catalogue import Program
+from .catalogue import INJECTED, SCALED, Program
 from .models import Model, Tree
 
 STEPS: Final = 10
@@ -28,35 +28,39 @@ CLIP: Final = 0.05
 LAX: Final[Any] = jax.lax
 JAX_UTILS: Final[Any] = flax.jax_utils
 TRAVERSAL: Final[Any] = flax.traverse_util.ModelParamTraversal
+JUMPS: Final = plan_jumps(STEPS, BOUNDARIES)
 Leaves = dict[str, Array]
+Places = Mapping[str, tuple[str, str, int]]
+"""By name: the path before, the path after, and the sign after."""
 
 
 def train_flax(
     optim: Any, model: Model, program: Program, seeds: Sequence[int]
-) -> tuple[list[list[Leaves]], str]:
-    """The runs of the real flax.optim, and the name of the optimizer; a seed other than 0 disturbs the start."""
+) -> list[list[Leaves]]:
+    """The runs of the real flax.optim; a seed other than 0 disturbs the start."""
     definition = eval(program.flax, namespace(optim))
-    rate = eval(program.rate, namespace()) if program.rate else None
+    rate = _rate(program)
     clip = eval(program.clip, namespace()) if program.clip else None
 
-    def step(optimizer: Any, carried: Tree, batch: Tree, key: Any) -> Any:
+    def step(optimizer: Any, carried: Tree, batch: Tree, key: Any, count: Any) -> Any:
         grads, carried = model.gradients(optimizer.target, carried, batch, key)
         grads = _averaged(model, grads)
         grads = clip(grads) if clip else grads
         overrides = {"learning_rate": rate(optimizer.state.step)} if rate else {}
         return optimizer.apply_gradient(grads, **overrides), carried
 
-    run = _ready(model, step)
-    return [list(_flax_run(definition, model, run, seed)) for seed in seeds], name_of(definition)
+    run, jump = _ready(model, step), jax.jit(jumper(JUMPS))
+    return [list(_flax_run(definition, model, run, jump, seed)) for seed in seeds]
 
 
-def _flax_run(definition: Any, model: Model, run: Any, seed: int) -> Iterator[Leaves]:
+def _flax_run(
+    definition: Any, model: Model, run: Callable[..., Any], jump: Callable[[Any], Any], seed: int
+) -> Iterator[Leaves]:
     params, carried = model.start()
     optimizer = definition.create(disturb(params, seed) if seed else params)
-    jump = jax.jit(jumper(plan_jumps(STEPS, BOUNDARIES)))
     optimizer, carried = _spread(model, optimizer), _spread(model, carried)
-    for number in range(STEPS):
-        optimizer, carried = run(optimizer, carried, *_feed(model, number))
+    for feed in _feeds(model):
+        optimizer, carried = run(optimizer, carried, *feed)
         one = _single(model, optimizer)
         yield leaves_by_path({"params": one.target, "state": one.state})
         optimizer = optimizer.replace(state=jump(optimizer.state))
@@ -66,36 +70,45 @@ def train_optax(model: Model, source: str, program: Program, slip: str = "") -> 
     """The run of a transformation, with a slip in the step."""
     tx = eval(source, namespace())
     start, carried = model.start()
+    rate = _rate(program)
 
-    def step(params: Tree, state: Any, carried: Tree, batch: Tree, key: Any) -> Any:
+    def step(params: Tree, state: Any, carried: Tree, batch: Tree, key: Any, count: Any) -> Any:
         grads, carried = model.gradients(params, carried, batch, key)
         grads = _averaged(model, grads)
         grads = jax.tree_util.tree_map(lambda g: 2 * g, grads) if slip == "sum" else grads
         state = tx.init(params) if slip == "new state" else state
+        if program.form == INJECTED:
+            state = state._replace(hyperparams={"learning_rate": rate(count)})
         updates, new_state = tx.update(grads, state, start if slip == "stale params" else params)
+        if program.form == SCALED:
+            updates = jax.tree_util.tree_map(lambda leaf: -rate(count) * leaf, updates)
         params = optax.apply_updates(params, updates)
         params = optax.apply_updates(params, updates) if slip == "twice" else params
         return params, state if slip == "old state" else new_state, carried
 
-    jump = jax.jit(jumper(plan_jumps(STEPS, BOUNDARIES)))
+    jump = jax.jit(jumper(JUMPS))
     run, state = _ready(model, step), jax.jit(tx.init)(start)
     params, state, carried = (_spread(model, one) for one in (start, state, carried))
-    for number in range(STEPS):
-        params, state, carried = run(params, state, carried, *_feed(model, number))
+    for feed in _feeds(model):
+        params, state, carried = run(params, state, carried, *feed)
         yield leaves_by_path(_single(model, {"params": params, "state": state}))
         state = jump(state)
 
 
-def common(old: Leaves, new: Leaves, optimizer: str) -> Mapping[str, tuple[str, str, int]]:
-    """The leaves that both sides have, by name: the path before, the path after, the sign after."""
-    params = [path.removeprefix("params/") for path in old if path.startswith("params/")]
+def common(old: Sequence[Leaves], new: Sequence[Leaves]) -> Places:
+    """The leaves that both runs have."""
+    params = [path.removeprefix("params/") for path in old[0] if path.startswith("params/")]
     states = [
-        [path.removeprefix("state/") for path in side if path.startswith("state/")]
+        [path.removeprefix("state/") for path in side[0] if path.startswith("state/")]
         for side in (old, new)
     ]
-    found, _ = match_states(states[0], states[1], params, optimizer)
+    found, _ = match_states(states[0], states[1], params)
+    steps = [
+        (partial(_state_leaf, before), partial(_state_leaf, after))
+        for before, after in zip(old, new, strict=True)
+    ]
     pairs = {f"params/{path}": (f"params/{path}", f"params/{path}", 1) for path in params}
-    for match in found:
+    for match in with_signs(found, steps):
         sign = -1 if match.turned else 1
         pairs[match.name] = (f"state/{match.before}", f"state/{match.after}", sign)
     return pairs
@@ -105,7 +118,7 @@ def namespace(optim: Any = None) -> dict[str, Any]:
     """What the catalogue names, and every piece of support."""
     names: dict[str, Any] = {"jax": jax, "jnp": jnp, "optax": optax, "optim": optim}
     for piece in SUPPORT.values():
-        exec(piece.source, names)
+        exec("\n".join((*piece.imports, piece.source)), names)
     with warnings.catch_warnings():
         warnings.simplefilter("ignore", DeprecationWarning)
         for name, part in (("kernels", "kernel"), ("biases", "bias")):
@@ -119,6 +132,14 @@ def namespace(optim: Any = None) -> dict[str, Any]:
             lambda path, _: "kernel" in jax.tree_util.keystr(path), params
         ),
     }
+
+
+def _state_leaf(leaves: Leaves, path: str) -> Array:
+    return leaves[f"state/{path}"]
+
+
+def _rate(program: Program) -> Any:
+    return eval(program.rate, namespace()) if program.rate else None
 
 
 def _has(part: str, path: str, _: Any) -> bool:
@@ -148,7 +169,11 @@ def _single(model: Model, tree: Tree) -> Tree:
     return JAX_UTILS.unreplicate(tree) if model.devices > 1 else tree
 
 
-def _feed(model: Model, number: int) -> tuple[Tree, Any]:
-    key = jax.random.PRNGKey(number)
-    keys = jax.random.split(key, model.devices) if model.devices > 1 else key
-    return model.batch(number), keys
+def _feeds(model: Model) -> Iterator[tuple[Tree, Any, Any]]:
+    """Batch, random key and counter of every step; each device gets its own key."""
+    count = 0
+    for number in range(STEPS):
+        key, counter = jax.random.PRNGKey(number), jnp.asarray(count, jnp.int32)
+        keys = jax.random.split(key, model.devices) if model.devices > 1 else key
+        yield model.batch(number), keys, _spread(model, counter)
+        count = JUMPS.get(count + 1, count + 1)
