@@ -17,6 +17,7 @@ if TYPE_CHECKING:
 FORMATS: Final = ("full", "json", "markdown", "html")
 COMMAND: Final = "flax2optax.verify.command"
 BAR: Final = 24
+WITHOUT_RULES: Final = ("path", "before", "after", "probe", "boundaries", "platform", "devices")
 
 
 class _Verify(click.Command):
@@ -78,7 +79,7 @@ def command(context: click.Context, /, **given: Any) -> int:
     _require_jax(given["python"])
     words = context.meta.get(COMMAND, [])
     if given["rules"]:
-        return _rules(given)
+        return _rules(words, given)
     _check_usage(words, given)
     reports = list(_reports(words, given))
     for platform, report in reports:
@@ -209,10 +210,12 @@ def _write(file: Path, text: str) -> None:
         raise click.FileError(str(file), problem.strerror) from None
 
 
-def _rules(given: dict[str, Any]) -> int:
+def _rules(words: Sequence[str], given: dict[str, Any]) -> int:
     from flax2optax.verify.reference import ReferenceUnavailableError, find
     from flax2optax.verify.rules import check_rules
 
+    if words or any(given[name] for name in WITHOUT_RULES):
+        raise click.UsageError("--rules trains our own examples and takes only --reference")
     try:
         wheel = find(given["reference"])
     except ReferenceUnavailableError as problem:
