@@ -6,6 +6,7 @@ docs       write docs/ from the catalogue and the rules
 fixtures   write every fixture's after/ from its before/; what follows are names of fixtures
 new-rule   start a rule: python tasks.py new-rule Name
 bench      how long things take, as ratios within one run
+scorecard  the tool over many real projects: REPOSITORIES.json and a folder of exported projects
 wheel      the suite against the built wheel, in an environment of its own
 """
 
@@ -94,6 +95,11 @@ def bench(arguments: Sequence[str]) -> None:
     python(str(TOP / "benchmarks" / "speed.py"), *arguments)
 
 
+def scorecard(arguments: Sequence[str]) -> None:
+    """Print what the tool finds, migrates and refuses in real projects, and whether it keeps its promises."""
+    python(str(TOP / "benchmarks" / "scorecard.py"), *arguments)
+
+
 def wheel(arguments: Sequence[str]) -> None:
     """Build the wheel, install it and nothing else of ours, and run the suite on that."""
     with tempfile.TemporaryDirectory() as folder:
@@ -176,6 +182,7 @@ CHORES: dict[str, Callable[[Sequence[str]], None]] = {
     "fixtures": fixtures,
     "new-rule": new_rule,
     "bench": bench,
+    "scorecard": scorecard,
     "wheel": wheel,
 }
 
