@@ -9,6 +9,7 @@ from pkgutil import iter_modules
 from types import MappingProxyType, ModuleType
 from typing import Final
 
+from .by_arguments import function_name, functions, variant_for_any
 from .signature import flax_name, hyper_params
 from .template import (
     DuplicateArgumentError,
@@ -38,6 +39,7 @@ __all__ = [
     "UnknownArgumentError",
     "Variant",
     "bind",
+    "by_arguments",
     "choose",
     "defaults",
     "flax_name",
@@ -72,5 +74,14 @@ RULES: Final[Mapping[str, OptimizerRule]] = MappingProxyType(
     {flax_name(rule): rule for rule in _rules()}
 )
 SUPPORT: Final[Mapping[str, Support]] = MappingProxyType(
-    {support.name: support for support in _supports()}
+    {support.name: support for support in (*_supports(), *functions(RULES.items()))}
 )
+
+
+def by_arguments(flax: str, *, unscaled: bool) -> tuple[str, ...]:
+    """The supports that a class needs to be called by flax's arguments, its function last; raises `RuleError`."""
+    name = function_name(flax, unscaled=unscaled)
+    needs = variant_for_any(RULES[flax]).needs
+    if name not in SUPPORT:
+        raise RuleError(f"{flax} does not apply its rate last")
+    return (*needs, name)

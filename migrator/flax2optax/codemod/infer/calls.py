@@ -157,7 +157,12 @@ def callee_name(node: t.Expression) -> str:
 def escape(m: Machine, reader: Frame, node: t.Expression, into: str, args: Args) -> Value:
     """Arguments go into code that cannot be seen: functions may be called there, optimizers are lost there."""
     from flax2optax.codemod.infer.library import HARMLESS_METHODS, call_back
+    from flax2optax.codemod.infer.threads import STARTED, deferred, is_deferring
 
+    if is_deferring(node) or into in STARTED:
+        later = deferred(m, reader, node, into, args)
+        if later is not None:
+            return later
     call_back(m, reader, node, args)
     value = args.all()
     direct = carried(m, reader, value)

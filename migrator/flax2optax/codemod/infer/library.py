@@ -32,6 +32,7 @@ from flax2optax.codemod.infer.values import (
     Gradient,
     Instance,
     Literal,
+    OptimizerClass,
     Partial,
     Serialized,
     Transformed,
@@ -404,7 +405,7 @@ def _getattr(m: Machine, reader: Frame, node: t.Expression, args: Args) -> Value
         return join(*found, *(v for v, _ in args.positional[2:]))
     if any(isinstance(a, External) and a.name.startswith("flax.optim") for a in base):
         m.dynamic[node.id] = "getattr"
-        return OTHER
+        return one(OptimizerClass("*", lookup=node.id))
     return escape(m, reader, node, "getattr", Args([(base, 0)]))
 
 

@@ -147,10 +147,14 @@ class Container(Atom):
 
 @dataclass(frozen=True, slots=True)
 class OptimizerClass(Atom):
-    """A class of flax.optim by name; a program's own subclass of OptimizerDef has `class_`."""
+    """A class of flax.optim by name; a program's own subclass of OptimizerDef has `class_`.
+
+    One that is looked up by a computed name is called '*', and `lookup` is the expression that does it.
+    """
 
     name: str
     class_: NodeId = 0
+    lookup: NodeId = 0
 
 
 @dataclass(frozen=True, slots=True)

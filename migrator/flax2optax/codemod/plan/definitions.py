@@ -8,6 +8,7 @@ from flax2optax.codemod.index import tree as t
 from flax2optax.codemod.index.tree import NodeId
 from flax2optax.codemod.infer.values import OptimizerClass
 from flax2optax.codemod.plan.classes import names_the_class, plan_indirect
+from flax2optax.codemod.plan.computed import by_any_arguments
 from flax2optax.codemod.plan.constructors import UNSCALED, Built, CannotBuild, Rate, build
 from flax2optax.codemod.plan.custom import plan_custom, plan_own_state
 from flax2optax.codemod.plan.draft import Draft, pieces
@@ -36,6 +37,8 @@ def plan_construct(
             draft.stop(
                 flow, "FXO205", use.node.id, f"`flax.optim.{atom.name}` is constructed directly"
             )
+        elif atom.lookup:
+            continue  # what it is looked up in takes its arguments
         elif atom.class_:
             plan_custom(draft, module, use, atom.class_, of(use.flow))
         elif atom.name not in RULES:
@@ -70,9 +73,16 @@ def _build(draft: Draft, module: t.Module, use: Occurrence, name: str, known: Fl
         rate = Rate.STEP
     try:
         spread = resolve(draft, use.node, name, rated=rate not in UNSCALED)
+    except CannotBuild:
+        _by_arguments(draft, module, use, name, known)
+        return
+    try:
         built = build(name, use.node, rate, optax, known.overridden, spread)
     except CannotBuild as error:
-        draft.stop(flow, error.code, use.node.id, str(error))
+        if any(a.star and a.value.id not in spread for a in use.node.args):
+            _by_arguments(draft, module, use, name, known)
+        else:
+            draft.stop(flow, error.code, use.node.id, str(error))
         return
     written = built.pieces
     if known.rate is Rate.UPDATE and name != "MultiOptimizer":
@@ -85,6 +95,20 @@ def _build(draft: Draft, module: t.Module, use: Occurrence, name: str, known: Fl
         written = groups
     need(draft, module, use, built)
     draft.edit(flow, Replace(use.node.id, written))
+
+
+def _by_arguments(
+    draft: Draft, module: t.Module, use: Occurrence, name: str, known: FlowFacts
+) -> None:
+    """A call whose arguments are computed keeps them, and gets a function that takes the same ones."""
+    assert isinstance(use.node, t.Call) and use.flow is not None
+    flow = draft.flow(use.flow)
+    try:
+        function = by_any_arguments(draft, flow, module, name, known.rate, "FXO202")
+    except CannotBuild as error:
+        draft.stop(flow, error.code, use.node.id, str(error))
+        return
+    draft.edit(flow, Replace(use.node.func.id, (function,)))
 
 
 def need(draft: Draft, module: t.Module, use: Occurrence, built: Built) -> None:

@@ -70,9 +70,11 @@ def steps_of(uses: Sequence[Occurrence]) -> list[Step]:
 
 
 def _is_rated(use: Occurrence) -> bool:
-    """Whether a constructor is given something that may be its rate."""
+    """Whether a constructor is given something that is its rate."""
     node = use.node
-    return isinstance(node, t.Call) and any(a.keyword in (None, "learning_rate") for a in node.args)
+    return isinstance(node, t.Call) and any(
+        a.keyword in (None, "learning_rate") and not a.star for a in node.args
+    )
 
 
 def _is_custom(facts: OptimizerFacts, use: Occurrence) -> bool:

@@ -10,7 +10,9 @@ from flax2optax.codemod.index.tree import NodeId
 from flax2optax.codemod.infer.values import Optimizer
 from flax2optax.codemod.plan.classes import in_annotation, is_variable, plan_class_value
 from flax2optax.codemod.plan.clips import chained
+from flax2optax.codemod.plan.computed import is_looked_up, plan_lookup
 from flax2optax.codemod.plan.constructors import Rate
+from flax2optax.codemod.plan.counters import plan_counter, sets_a_step
 from flax2optax.codemod.plan.custom import in_own_class, plan_base, plan_own_state
 from flax2optax.codemod.plan.definitions import plan_construct
 from flax2optax.codemod.plan.draft import TRAIN_STATE, Draft, pieces
@@ -127,6 +129,8 @@ def _replace(
     assert isinstance(use.node, t.Call) and use.flow is not None
     flow = draft.flow(use.flow)
     draft.find(flow, "FXO305", use.node.id, "`Optimizer.replace` names the fields of flax.optim")
+    if plan_counter(draft, flow, module, use.node):
+        return
     for argument in use.node.args:
         value = argument.value
         if argument.keyword == "target":
@@ -158,6 +162,8 @@ def _state(
         if isinstance(func, t.Attribute) and func.attr == "replace":
             if any(isinstance(a, Optimizer) for a in draft.facts.value(func.value.id)):
                 return
+    if sets_a_step(use.node, use.above):
+        return
     flow = draft.flow(use.flow)
     draft.stop(
         flow, "FXO306", use.node.id, "the optimizer's state is used as a value of its own",
@@ -237,6 +243,8 @@ def _external(
         )
         return
     last = use.name.rsplit(".", 1)[-1]
+    if use.name == "flax.optim" and is_looked_up(draft.facts, use):
+        return
     if last in _MOVED and last != "dynamic_scale":
         draft.find(flow, "FXO101", use.node.id, f"`{last}` moved to `{_MOVED[last]}`")
         draft.edit(flow, Replace(use.node.id, (draft.object(flow, module, _MOVED[last]),)))
@@ -253,17 +261,6 @@ def _module_alias(module: t.Module, use: Occurrence) -> t.Assign | None:
     if not isinstance(over, t.Assign) or over.line in module.inline:
         return None
     return over if all(isinstance(target, t.Name) for target in over.targets) else None
-
-
-def _dynamic(
-    draft: Draft, module: t.Module, use: Occurrence, of: Callable[[NodeId], FlowFacts]
-) -> None:
-    draft.stop(
-        draft.file_flow(module),
-        "FXO901",
-        use.node.id,
-        "a class of flax.optim is looked up by a computed name",
-    )
 
 
 def _unresolved(
@@ -290,6 +287,8 @@ _REASONS = {
 
 
 def _stop_unknown(draft: Draft, module: t.Module, use: Occurrence) -> None:
+    if use.kind == "state_part" and sets_a_step(use.node, use.above):
+        return
     code, message = _REASONS[use.kind]
     flow = draft.flow(use.flow) if use.flow is not None else draft.file_flow(module)
     detail = f" (`{use.name}`)" if use.name else ""
@@ -325,6 +324,6 @@ _HANDLERS: dict[str, _Handler] = {
     "definition_attribute": _definition,
     "class": _class,
     "external": _external,
-    "dynamic": _dynamic,
+    "dynamic": plan_lookup,
     "unresolved": _unresolved,
 }

@@ -1,0 +1,111 @@
+"""Calls of flax.optim whose class or arguments are computed: functions that take the classes' own arguments."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+from flax2optax.codemod.index import tree as t
+from flax2optax.codemod.index.tree import NodeId
+from flax2optax.codemod.infer import OptimizerFacts
+from flax2optax.codemod.infer.values import OptimizerClass
+from flax2optax.codemod.plan.configured import setting
+from flax2optax.codemod.plan.constructors import CannotBuild, Rate
+from flax2optax.codemod.plan.draft import Draft, pieces
+from flax2optax.codemod.plan.edits import FlowPlan, Hole, Replace
+from flax2optax.codemod.plan.occurrences import Occurrence
+from flax2optax.codemod.plan.rates import FlowFacts
+from flax2optax_rules import RULES, RuleError, by_arguments, hyper_params
+
+
+def by_any_arguments(
+    draft: Draft, flow: FlowPlan, module: t.Module, name: str, rate: Rate, code: str
+) -> str:
+    """The function of the program that stands for a class, written into the file; raises `CannotBuild`."""
+    if rate not in (Rate.CONSTRUCTOR, Rate.STEP):
+        raise CannotBuild("FXO502", f"{name} has computed arguments, and its steps override them")
+    try:
+        supports = by_arguments(name, unscaled=rate is Rate.STEP)
+    except RuleError as error:
+        raise CannotBuild(code, f"the arguments of {name} are computed: {error}") from error
+    for support in supports:
+        draft.support(flow, module, support)
+    return supports[-1]
+
+
+def plan_lookup(
+    draft: Draft, module: t.Module, use: Occurrence, of: Callable[[NodeId], FlowFacts]
+) -> None:
+    """`getattr(optim, name)`: a table of the classes that the program names.
+
+    Where the name may also come from outside, another class may be meant, and the table is only assumed to do.
+    """
+    node = use.node
+    sites = calls_through(draft.facts, node.id)
+    flow = draft.flow(sites[0]) if sites else draft.file_flow(module)
+    draft.find(flow, "FXO901", node.id, "a class of flax.optim is looked up by a computed name")
+    name = _name(node)
+    known = setting(draft.facts.program, name, use.above) if name is not None else None
+    strings = known.values if known is not None else _strings(draft)
+    mentioned = [one for one in RULES if one in strings and _takes_a_rate(one)]
+    if name is None or not mentioned or not sites:
+        why = "the name of a class of flax.optim is computed, and no string of the program is one"
+        draft.stop(flow, "FXO901", node.id, why)
+        return
+    flow.assumed |= known is None or not known.closed
+    rates = {of(site).rate for site in sites}
+    try:
+        if len(rates) > 1:
+            raise CannotBuild(
+                "FXO901",
+                "the class is called for optimizers that get their rates in different ways",
+            )
+        (rate,) = rates
+        table = [
+            f"'{one}': {by_any_arguments(draft, flow, module, one, rate, 'FXO901')}"
+            for one in mentioned
+        ]
+    except CannotBuild as error:
+        draft.stop(flow, error.code, node.id, str(error))
+        return
+    draft.note(
+        flow, "FXO901", node.id,
+        f"The names that the program gives are known ({', '.join(mentioned)}); any other raises a KeyError.",
+    )  # fmt: skip
+    draft.edit(flow, Replace(node.id, pieces("{\v", ",\v ".join(table), "}[", Hole(name.id), "]")))
+
+
+def is_looked_up(facts: OptimizerFacts, use: Occurrence) -> bool:
+    """Whether a mention of `flax.optim` is only the table that a class is looked up in."""
+    call = use.above[-2] if len(use.above) > 1 else None
+    return (
+        isinstance(use.above[-1], t.Argument)
+        and isinstance(call, t.Call)
+        and call.id in facts.machine.dynamic
+    )
+
+
+def calls_through(facts: OptimizerFacts, lookup: NodeId) -> list[NodeId]:
+    """Where the class that an expression looks up is called."""
+    return [
+        node
+        for node, classes in facts.machine.definitions.items()
+        if any(isinstance(a, OptimizerClass) and a.lookup == lookup for a in classes)
+    ]
+
+
+def _name(node: t.Expression) -> t.Expression | None:
+    """The second argument of a plain `getattr(module, name)`."""
+    if not isinstance(node, t.Call) or len(node.args) != 2:
+        return None
+    plain = all(not a.star and a.keyword is None for a in node.args)
+    return node.args[1].value if plain else None
+
+
+def _strings(draft: Draft) -> set[str]:
+    """The names of classes that the program has as strings."""
+    contains = draft.facts.program.contains
+    return {name for name in RULES if any(contains(f"{q}{name}{q}") for q in "'\"")}
+
+
+def _takes_a_rate(name: str) -> bool:
+    return "learning_rate" in hyper_params(RULES[name])
