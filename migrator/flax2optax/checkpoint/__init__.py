@@ -5,7 +5,8 @@ Out: the same checkpoint with `params`, `opt_state` and `step`, of Optax.
 Never: anything of the codemod, a change of the source, or a leaf that was guessed.
 """
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -22,13 +23,24 @@ from .write import Format, check_place, write_file, write_folder
 __all__ = [
     "CheckpointError",
     "Conversion",
+    "Planned",
     "Target",
     "convert_checkpoint",
     "convert_state_dict",
+    "plan_all",
     "plan_checkpoint",
     "restore_checkpoint",
     "write_checkpoint",
 ]
+
+
+@dataclass(frozen=True, slots=True)
+class Planned:
+    """What is found in all checkpoints in words, the bytes of their arrays, and the conversions by file name."""
+
+    notes: tuple[str, ...]
+    nbytes: int
+    every: Iterable[tuple[str, Conversion]]
 
 
 def restore_checkpoint(
@@ -109,22 +121,42 @@ def convert_checkpoint(
     """
     source, place = Path(source), Path(place)
     check_place(source, place, force=force)
-    done = list(plan_checkpoint(source, wish, selection or Selection()))
-    write_checkpoint(source, place, done, to)
+    done = plan_all(source, wish, selection or Selection())
+    write_checkpoint(source, place, done.every, to, force=force)
+
+
+def plan_all(source: Path, wish: Wish, selection: Selection) -> Planned:
+    """Convert every checkpoint of SRC, so that nothing is written unless all of them fit. Raises CheckpointError.
+
+    Of a folder one is open at a time, and converted again when it is written.
+    """
+    notes: list[str] = []
+    nbytes = count = 0
+    last: list[tuple[str, Conversion]] = []
+    for name, done in plan_checkpoint(source, wish, selection):
+        last = [(name, done)]
+        notes += [f"{name}: {line}" for line in done.notes]
+        nbytes += done.nbytes
+        count += 1
+    every = last if count == 1 else plan_checkpoint(source, wish, selection)
+    return Planned(tuple(notes), nbytes, every)
 
 
 def write_checkpoint(
     source: Path,
     place: Path,
-    done: Sequence[tuple[str, Conversion]],
+    every: Iterable[tuple[str, Conversion]],
     to: Format = "msgpack",
     progress: Progress = lambda done: None,
+    *,
+    force: bool = False,
 ) -> None:
     """Write what was planned, block by block. Raises CheckpointError."""
     if source.is_dir():
-        write_folder(done, place, to, progress)
+        write_folder(every, place, to, progress, force=force)
     else:
-        write_file(done[0][1], place, to, progress)
+        ((_, done),) = every
+        write_file(done, place, to, progress, force=force)
 
 
 def _kinds(optimizer: Mapping[str, str] | str | None) -> dict[str, Target]:

@@ -13,7 +13,10 @@ from . import framing
 from .tree import CheckpointError, Tree
 
 PREFIX: Final = "checkpoint_"
-NUMBERED: Final = re.compile(r"(?P<prefix>.*?)(?P<step>-?(?:\d+(?:\.\d*)?|\.\d+)(?:[eE][-+]?\d+)?)")
+NUMBERED: Final = re.compile(
+    r"(?P<prefix>.*?)(?P<step>(?:(?<![^\W_])-)?(?:\d+(?:\.\d*)?|\.\d+)(?:[eE][-+]?\d+)?)"
+)
+"""A dash behind a letter or a number joins the two, as in `ckpt-20`; elsewhere it is a sign."""
 ORBAX: Final = ("_CHECKPOINT_METADATA", "_METADATA", "manifest.ocdbt")
 
 
@@ -30,19 +33,20 @@ def checkpoint_files(source: Path, selection: Selection) -> list[Path]:
     """Return the checkpoints of a folder in order, or the file itself. Raises CheckpointError."""
     if not source.exists():
         raise CheckpointError(f"{source} does not exist")
-    if not source.is_dir():
+    if source.is_file():
         return [source]
+    if not source.is_dir():
+        raise CheckpointError(f"{source} is no file and no folder")
     if any((source / name).exists() for name in ORBAX):
         raise CheckpointError(f"{source} is an Orbax checkpoint; flax.optim never wrote one")
     prefix = selection.prefix or _prefix(source)
-    found = {step: file for file in _files(source) if (step := _step(file, prefix)) is not None}
+    found = [(step, file) for file in _files(source) if (step := _step(file, prefix)) is not None]
     if selection.step is not None:
-        wanted = float(selection.step)
-        found = {step: file for step, file in found.items() if step == wanted}
+        found = [(step, file) for step, file in found if step == float(selection.step)]
     if not found:
         at = "" if selection.step is None else f" at step {selection.step}"
         raise CheckpointError(f"{source} holds no checkpoint {prefix}…{at}")
-    return [found[step] for step in sorted(found)]
+    return [file for _, file in sorted(found)]
 
 
 def read_checkpoint(file: Path, *, allow_pickle: bool = False) -> Tree:
@@ -79,7 +83,8 @@ def _files(folder: Path) -> list[Path]:
 
 def _step(file: Path, prefix: str) -> float | None:
     """The number behind the prefix; the file that a killed run was writing has none."""
-    match = NUMBERED.fullmatch(file.name.removeprefix(prefix))
+    rest = file.name.removeprefix(prefix)
+    match = NUMBERED.fullmatch(rest.removeprefix("-") if prefix[-1:].isalnum() else rest)
     if not file.name.startswith(prefix) or match is None or match["prefix"]:
         return None
     return float(match["step"])

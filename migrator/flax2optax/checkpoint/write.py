@@ -4,18 +4,16 @@ In: conversions by file name. Out: a file or a folder in its place. Never: half 
 """
 
 import os
-import shutil
 import tempfile
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Any, Final, Literal
-
-from flax import serialization
+from typing import Final, Literal
 
 from .convert import Conversion
 from .packing import Progress, pack
-from .tree import Array, CheckpointError, Tree, at, numpy_dtype, put
+from .place import put_in_place, sync_file, sync_folder
+from .tree import CheckpointError
 
 Format = Literal["msgpack", "orbax"]
 FORMATS: Final[tuple[Format, ...]] = ("msgpack", "orbax")
@@ -34,15 +32,22 @@ def check_place(source: Path, place: Path, *, force: bool) -> None:
         raise CheckpointError(f"{place} exists already; pass --force to replace it")
 
 
-def write_file(done: Conversion, place: Path, form: Format, progress: Progress) -> None:
+def write_file(
+    done: Conversion, place: Path, form: Format, progress: Progress, *, force: bool
+) -> None:
     """Write one checkpoint. Raises CheckpointError."""
     with _staged(place) as folder:
         _write(done, folder / place.name, form, progress)
-        _exchange(folder / place.name, place)
+        put_in_place(folder / place.name, place, force=force)
 
 
 def write_folder(
-    every: Sequence[tuple[str, Conversion]], place: Path, form: Format, progress: Progress
+    every: Iterable[tuple[str, Conversion]],
+    place: Path,
+    form: Format,
+    progress: Progress,
+    *,
+    force: bool,
 ) -> None:
     """Write several checkpoints into a folder of their own, one after the other. Raises CheckpointError."""
     with _staged(place) as folder:
@@ -50,46 +55,22 @@ def write_folder(
         inner.mkdir()
         for name, done in every:
             _write(done, inner / name, form, progress)
-        _exchange(inner, place)
+        sync_folder(inner)
+        put_in_place(inner, place, force=force)
 
 
 def _write(done: Conversion, place: Path, form: Format, progress: Progress) -> None:
     if form == "orbax":
-        _write_orbax(done, place)
+        from .orbax_format import write_orbax
+
+        write_orbax(done, place)
+        _sync(place)
+        progress(done.nbytes)
         return
     with open(place, "wb") as file:
         pack(done.tree, file, progress)
         file.flush()
         os.fsync(file.fileno())
-
-
-def _write_orbax(done: Conversion, place: Path) -> None:
-    """Orbax tells tuples from dicts, so the state needs the program's own types."""
-    import orbax.checkpoint as ocp
-
-    tree = _mapped(done.tree)
-    for path, structure in done.structures.items():
-        tree = put(tree, path, serialization.from_state_dict(structure, at(tree, path)))
-
-    with ocp.PyTreeCheckpointer() as checkpointer:
-        checkpointer.save(place.resolve(), _mapped(tree))
-
-
-def _mapped(tree: Tree) -> Any:
-    """Arrays as NumPy's that lie in the mapped file, so that only those being written are held."""
-    import numpy as np
-
-    if isinstance(tree, dict):
-        return {name: _mapped(child) for name, child in tree.items()}
-    if isinstance(tree, list):
-        return [_mapped(child) for child in tree]
-    if not isinstance(tree, Array):
-        return tree
-    if len(tree.pieces) != 1 or tree.negated or tree.stored:
-        return tree.to_numpy()
-    (piece,) = tree.pieces
-    flat = np.frombuffer(piece.buffer, numpy_dtype(tree.dtype), tree.size, piece.start)
-    return flat.reshape(tree.shape)
 
 
 @contextmanager
@@ -102,34 +83,8 @@ def _staged(place: Path) -> Iterator[Path]:
         raise CheckpointError(f"{place} cannot be written: {problem.strerror or problem}") from None
 
 
-def _exchange(new: Path, place: Path) -> None:
-    """Put what is complete in its place; a folder that is there goes into the staging folder first."""
-    if new.is_file() and not place.is_dir():
-        os.replace(new, place)
-    else:
-        aside = new.parent / ".replaced"
-        if os.path.lexists(place):
-            os.rename(place, aside)
-        try:
-            os.rename(new, place)
-        except OSError:
-            if os.path.lexists(aside):
-                os.rename(aside, place)
-            raise
-        if aside.is_dir() and not aside.is_symlink():
-            shutil.rmtree(aside)
-    _sync_folder(place.parent)
-
-
-def _sync_folder(folder: Path) -> None:
-    """Not every system lets a folder be opened."""
-    try:
-        handle = os.open(folder, os.O_RDONLY)
-    except OSError:
-        return
-    try:
-        os.fsync(handle)
-    except OSError:
-        pass
-    finally:
-        os.close(handle)
+def _sync(top: Path) -> None:
+    for folder, _, names in os.walk(top):
+        for name in names:
+            sync_file(Path(folder, name))
+        sync_folder(Path(folder))

@@ -161,16 +161,16 @@ def _convert(
     given: dict[str, Any],
     quiet: bool,
 ) -> None:
-    from flax2optax.checkpoint import plan_checkpoint, write_checkpoint
+    from flax2optax.checkpoint import plan_all, write_checkpoint
     from flax2optax.checkpoint.write import check_place
 
-    check_place(source, place, force=given["force"])
-    done = list(plan_checkpoint(source, wish, selection))
-    for name, one in [] if quiet else done:
-        for line in one.notes:
-            click.echo(f"{name}: {line}", err=True)
-    with _bar(sum(one.nbytes for _, one in done), quiet) as progress:
-        write_checkpoint(source, place, done, given["to"], progress)
+    force = given["force"]
+    check_place(source, place, force=force)
+    done = plan_all(source, wish, selection)
+    for line in () if quiet else done.notes:
+        click.echo(line, err=True)
+    with _bar(done.nbytes, quiet) as progress:
+        write_checkpoint(source, place, done.every, given["to"], progress, force=force)
     if not quiet:
         click.echo(f"wrote {place}", err=True)
 
