@@ -4,6 +4,7 @@ from pathlib import Path
 
 import ml_dtypes
 import numpy as np
+import pytest
 from recordings import written
 
 from flax2optax.verify.recording import LEAVES, STEPS, LazyRun, Recording, Writer
@@ -43,3 +44,12 @@ def test_what_was_written_is_read(tmp_path: Path) -> None:
     for name, array in trees.items():
         np.testing.assert_array_equal(found[name], array)
         assert found[name].dtype == np.asarray(array).dtype
+
+
+def test_a_program_may_put_back_what_numpy_dropped(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(np, "bool", bool)
+    recording = written(tmp_path, [{"hyper": {"centered": np.asarray(True)}}])
+    (ref,) = recording.steps[0].parts["hyper"].values()
+    assert recording.array(ref).item() is True

@@ -141,3 +141,43 @@ def test_a_limit_ends_both_programs_at_the_same_step(
     task = after_task(Task("after", str(tmp_path / "new"), steps=3), before)
     after = run(COMMAND, tree.with_name("after"), task, "after")
     assert after.steps == before.steps
+
+
+TWO = """
+import jax
+import jax.numpy as jnp
+PARAMS = {'w': jax.random.normal(jax.random.PRNGKey(0), (4,))}
+"""
+TWO_BEFORE = """
+from flax import optim
+for definition in (optim.Adam(), optim.Momentum()):
+  optimizer = definition.create(PARAMS)
+  for number in range(3):
+    optimizer = optimizer.apply_gradient(jax.tree.map(jnp.sin, optimizer.target), learning_rate=0.1 / (1 + number))
+"""
+TWO_AFTER = """
+import optax
+for tx in (optax.scale_by_adam(), optax.trace(0.9)):
+  params, state = PARAMS, tx.init(PARAMS)
+  for number in range(3):
+    updates, state = tx.update(jax.tree.map(jnp.sin, params), state, params)
+    params = optax.apply_updates(params, jax.tree.map(lambda u: -0.1 / (1 + number) * u, updates))
+"""
+
+
+def test_optimizers_of_one_shape_are_replayed_each_with_its_own_numbers(tmp_path: Path) -> None:
+    """Rates that are Python's own numbers change from step to step without being traced."""
+    for side, program in (("before", TWO_BEFORE), ("after", TWO_AFTER)):
+        (tmp_path / side).mkdir()
+        (tmp_path / side / "train.py").write_text(TWO + program)
+    task = Task("before", str(tmp_path / "old"), wheel=str(fetch()), x64=True, replay=True)
+    before = run(COMMAND, tmp_path / "before", task, "before")
+    check(before, "before")
+    assert before.told["replay"] == {}
+    against = str(tmp_path / "old")
+    task = Task("after", str(tmp_path / "new"), x64=True, replay=True, against=against)
+    after = run(COMMAND, tmp_path / "after", task, "after")
+    check(after, "after")
+    told = after.told["replay"]
+    assert told["steps"] == 6
+    assert all(one["ratio"] <= LIMIT for one in told["found"]), told

@@ -63,11 +63,12 @@ class Writer:
         """The place of an array; the same array has the same place."""
         array = np.asarray(array, order="C")
         data = array.tobytes()
-        digest = blake2b(data, digest_size=16, person=array.dtype.name.encode()[:16])
+        name = _name_of(array.dtype)
+        digest = blake2b(data, digest_size=16, person=name.encode()[:16])
         digest.update(repr(array.shape).encode())
         key = digest.digest()
         if key not in self._known:
-            self._known[key] = (self._end, array.dtype.name, array.shape)
+            self._known[key] = (self._end, name, array.shape)
             self._leaves.write(data)
             self._end += len(data)
         return self._known[key]
@@ -122,6 +123,11 @@ class LazyRun(Sequence[dict[str, Array]]):
         if isinstance(index, slice):
             return LazyRun(self.recording, self.parts[index])
         return self.recording.tree(self.parts[index])
+
+
+def _name_of(dtype: Any) -> str:
+    """NumPy's own name is wrong in programs that put back `numpy.bool` as Python's."""
+    return "bool" if dtype.kind == "b" else str(dtype.name)
 
 
 def _read_steps(path: Path) -> Iterator[Step]:

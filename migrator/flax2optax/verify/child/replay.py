@@ -41,11 +41,11 @@ def replay(task: Task, places: Mapping[str, Any]) -> dict[str, Any]:
 def _before(task: Task, places: Mapping[str, Any]) -> dict[str, Any]:
     recording = Recording(Path(task.folder))
     folders = [Path(task.folder) / f"{FOLDER}{seed}" for seed in (0, *CONTROLS)]
-    steps = {stream: _flax_step(place) for stream, place in places.items()}
+    steps = {name: _flax_step(place) for name, place in places.items()}
     for seed, folder in zip((0, *CONTROLS), folders, strict=True):
         with Writer(folder) as writer:
             for step in _unfolded(recording):
-                found = steps[step.stream](_inputs(recording, step, seed))
+                found = steps[step.note["place"]](_inputs(recording, step, seed))
                 parts = {name: writer.part(one) for name, one in found.items()}
                 writer.step(Step(step.stream, parts))
     return {}
@@ -57,7 +57,7 @@ def _after(task: Task, places: Mapping[str, Any]) -> dict[str, Any]:
     place = {step.identity(): at for at, step in enumerate(_unfolded(before))}
     told = []
     for one in pair(before, after):
-        replayed = _Replayed(one, before, after, places[one.stream])
+        replayed = _Replayed(one, before, after, places)
         for number, (old, new) in enumerate(zip(one.before, one.after, strict=True), start=1):
             found = replayed.step(old, new)
             base, *controls = (
@@ -74,20 +74,21 @@ def _after(task: Task, places: Mapping[str, Any]) -> dict[str, Any]:
 
 
 class _Replayed:
-    """One transformation, compiled once."""
+    """The transformations of one chain of steps, each compiled once."""
 
-    def __init__(self, one: Pair, before: Recording, after: Recording, place: Any) -> None:
-        self.pair, self.before, self.after, self.place = one, before, after, place
-        update = place["update"]
-        self.update = jax.jit(lambda grads, state, params: update(grads, state, params))
+    def __init__(
+        self, one: Pair, before: Recording, after: Recording, places: Mapping[str, Any]
+    ) -> None:
+        self.pair, self.before, self.after, self.places = one, before, after, places
+        self.updates: dict[str, Any] = {}
 
     def step(self, old: Step, new: Step) -> dict[str, Array]:
         """The parameters and state after one step from the inputs of the program before."""
         inputs = _inputs(self.before, old, 0)
-        params = _filled(self.place["params"], inputs["params"])
-        grads = _filled(self.place["params"], inputs["grads"])
-        state = _filled(self.place["state"], self._state(inputs["state"], new))
-        updates, new_state = self.update(grads, state, params)
+        place = self.places[new.note["place"]]
+        params, grads = (_filled(place["params"], inputs[name]) for name in ("params", "grads"))
+        state = _filled(place["state"], self._state(inputs["state"], new))
+        updates, new_state = self._update(new.note["place"])(grads, state, params)
         factor = self._factor(old, new)
         moved = jax.tree_util.tree_map(lambda p, u: p + factor * u, params, updates)
         leaves = {f"params/{path}": array for path, array in _leaves(moved).items()}
@@ -95,6 +96,12 @@ class _Replayed:
         for match in self.pair.states:
             leaves[match.name] = -found[match.after] if match.turned else found[match.after]
         return leaves
+
+    def _update(self, name: str) -> Any:
+        if name not in self.updates:
+            update = self.places[name]["update"]
+            self.updates[name] = jax.jit(lambda *trees: update(*trees))
+        return self.updates[name]
 
     def _state(self, state: Mapping[str, Array], new: Step) -> dict[str, Array]:
         """What flax kept; counters at flax's step; the rest as the program after had it."""

@@ -50,7 +50,12 @@ class Session:
         atexit.register(self.finish)
 
     def flax_is_there(self, flax: ModuleType) -> None:
-        """Before: the served flax.optim. Both: wider parameters where the task asks for them."""
+        """Before: the served flax.optim. Both: wider parameters where the task asks for them.
+
+        A program without flax has none of it; then the replay at its end is what imports flax.
+        """
+        if self._done:
+            return
         from ..precision import float64
         from ..reference import serve
         from .sites import jumper, watch_flax
@@ -92,9 +97,9 @@ class Session:
     def _replayed(self) -> dict[str, Any]:
         if not self.task.replay:
             return {}
-        from .replay import replay
-
         try:
+            from .replay import replay
+
             return replay(self.task, self.places)
         except Exception as problem:
             where = traceback.extract_tb(problem.__traceback__)[-1]

@@ -17,7 +17,7 @@ from ..recording import Array
 
 Receive = Callable[[str, str, Mapping[str, Any], Mapping[str, Mapping[str, Array]]], None]
 Places = dict[str, Any]
-"""What replay needs of each stream: the objects and tree structures that were seen there."""
+"""What replay needs of each optimizer: the objects and tree structures that were seen, by the name in its steps."""
 
 
 def path_of(path: Any) -> str:
@@ -30,6 +30,12 @@ def stream_of(tree: Any) -> str:
     leaves, _ = jax.tree_util.tree_flatten_with_path(tree)
     shapes = sorted(f"{path_of(path)}:{np.shape(leaf)}" for path, leaf in leaves)
     return hashlib.sha1("\n".join(shapes).encode()).hexdigest()[:10]
+
+
+def place_of(stream: str, owner: Any, *trees: Any) -> str:
+    """A name for one optimizer or transformation on trees of one kind; several may share a stream."""
+    digest = hashlib.sha1(repr((id(owner), trees)).encode()).hexdigest()
+    return f"{stream}-{digest[:10]}"
 
 
 def tell(
@@ -73,10 +79,11 @@ def watch_flax(optimizer: Any, receive: Receive, places: Places, light: bool, ju
             tell(receive, "tick", stream, {}, trees)
             return new
         hyper = definition.update_hyper_params(**overrides)
-        places[stream] = {"definition": definition, "hyper": hyper, "state": self.state}
-        places[stream]["params"] = self.target
-        places[stream] = jax.tree_util.tree_map(_abstract, places[stream], is_leaf=_is_definition)
-        note = {"optimizer": name_of(definition)}
+        seen = {"hyper": hyper, "state": self.state, "params": self.target}
+        seen = jax.tree_util.tree_map(_abstract, seen)
+        place = place_of(stream, definition, seen["hyper"], seen["state"])
+        places[place] = {"definition": definition, **seen}
+        note = {"optimizer": name_of(definition), "place": place}
         trees = {"params": self.target, "grads": grads, "state": self.state, "hyper": hyper}
         trees |= {"new_params": new.target, "new_state": new.state}
         tell(receive, "flax", stream, note, trees)
@@ -109,16 +116,13 @@ def watch_optax(optax: Any, receive: Receive, places: Places, light: bool, jump:
             result, new_state = quietly(updates, state, params, **extra)
             stream = stream_of(updates if params is None else params)
             if not light:
-                places[stream] = {
-                    "update": quietly,
-                    "state": jax.tree_util.tree_map(_abstract, state),
-                    "params": jax.tree_util.tree_map(
-                        _abstract, updates if params is None else params
-                    ),
-                }
+                seen = {"state": state, "params": updates if params is None else params}
+                seen = jax.tree_util.tree_map(_abstract, seen)
+                place = place_of(stream, original, seen["state"])
+                places[place] = {"update": quietly, "held": original, **seen}
                 trees = {"grads": updates, "state": state, "updates": result}
                 trees |= {"new_state": new_state} | ({} if params is None else {"params": params})
-                tell(receive, "update", stream, {}, trees)
+                tell(receive, "update", stream, {"place": place}, trees)
             return result, jump(new_state) if jump else new_state
 
         return tx_update
@@ -189,10 +193,6 @@ def name_of(definition: Any) -> str:
     inner = getattr(definition, "sub_optimizers", None)
     own = type(definition).__name__
     return f"{own}({', '.join(map(name_of, inner))})" if inner else own
-
-
-def _is_definition(node: Any) -> bool:
-    return hasattr(node, "apply_param_gradient")
 
 
 def _abstract(leaf: Any) -> Any:
