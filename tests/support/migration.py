@@ -1,10 +1,12 @@
 """One module in, what the whole pipeline makes of it out: for tables of before and after."""
 
 from collections.abc import Mapping
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 from flax2optax.codemod.diagnostic import Diagnostic, Severity
+from flax2optax.codemod.mention import mentions_api
 from flax2optax.codemod.outcome import Options, Outcome
 from flax2optax.codemod.pipeline import migrate
 from flax2optax.codemod.source import SourceFile
@@ -44,6 +46,29 @@ def migrated(before: str, **options: Any) -> Outcome:
 def migrated_program(modules: Mapping[str, str], **options: Any) -> Outcome:
     """The outcome for modules by their names in the program."""
     return migrate([source(name, text) for name, text in modules.items()], Options(**options))
+
+
+@dataclass(frozen=True)
+class Context:
+    """Every file of a project, those that do not mention the API too."""
+
+    texts: Mapping[Path, SourceFile]
+
+    @property
+    def paths(self) -> frozenset[Path]:
+        """The files that there are."""
+        return frozenset(self.texts)
+
+    def read(self, path: Path) -> SourceFile:
+        """One of them."""
+        return self.texts[path]
+
+
+def migrated_project(modules: Mapping[str, str], **options: Any) -> Outcome:
+    """The outcome for a project on whose other files the tool may look, as the command line has it."""
+    sources = {ROOT / name: source(name, text) for name, text in modules.items()}
+    asked = [one for one in sources.values() if mentions_api(one.data)]
+    return migrate(asked, Options(**options), {ROOT: Context(sources)})  # type: ignore[dict-item]
 
 
 def source(name: str, text: str, *, writable: bool = True) -> SourceFile:

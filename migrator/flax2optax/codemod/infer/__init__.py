@@ -9,8 +9,10 @@ from __future__ import annotations
 import re
 from dataclasses import dataclass
 
+from flax2optax.codemod.index import tree as t
 from flax2optax.codemod.index.program import Program
 from flax2optax.codemod.index.tree import Function, NodeId
+from flax2optax.codemod.index.walk import walk
 from flax2optax.codemod.infer.calls import Args, call_bound
 from flax2optax.codemod.infer.flows import Union, flows
 from flax2optax.codemod.infer.interpret import run_frame
@@ -141,7 +143,22 @@ def _believe(m: Machine, believed: dict[tuple[NodeId, str], Value]) -> bool:
             if value:
                 believed[function, path] = value
                 grown = True
+    for (class_id, name), reads in m.missing_fields.items():
+        if (class_id, name) not in believed and _is_stepped(m, class_id, name, set(reads)):
+            believed[class_id, name] = one(Optimizer(min(reads)))
+            grown = True
     return grown
+
+
+def _is_stepped(m: Machine, class_id: NodeId, name: str, reads: set[NodeId]) -> bool:
+    """Whether a field that nothing sets is called an optimizer and used as one: dead code, which goes with the rest."""
+    if OPTIMIZER_NAME.search(name) is None or m.cells.get((family(m, class_id), name)):
+        return False
+    return any(
+        isinstance(node, t.Attribute) and node.attr == "apply_gradient" and node.value.id in reads
+        for module in {m.program.owner(read).path: m.program.owner(read) for read in reads}.values()
+        for node, _ in walk(module.body)
+    )
 
 
 def _believed(m: Machine, path: str, uses: dict[str, NodeId], function: Function) -> Value:

@@ -33,6 +33,7 @@ from flax2optax.codemod.infer.values import (
     Gradient,
     Instance,
     Literal,
+    Made,
     OptimizerClass,
     Other,
     Partial,
@@ -137,6 +138,8 @@ def _call(
             return m.free(
                 function, path.rsplit(".", 1)[0]
             )  # a record nobody passes stays that record
+        case Made(name=name):
+            return call_external(m, reader, env, node, name, args)
         case Unknown():
             escape(m, reader, node, "a function that cannot be seen", args)
             return UNKNOWN

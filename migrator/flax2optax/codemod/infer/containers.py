@@ -5,7 +5,7 @@ from __future__ import annotations
 from flax2optax.codemod.index import tree as t
 from flax2optax.codemod.index.tree import NodeId
 from flax2optax.codemod.infer.machine import Escape, Frame, Machine
-from flax2optax.codemod.infer.objects import carries, record_fields
+from flax2optax.codemod.infer.objects import carries, external_bases, record_fields
 from flax2optax.codemod.infer.stored import Restored
 from flax2optax.codemod.infer.values import (
     NOTHING,
@@ -17,6 +17,7 @@ from flax2optax.codemod.infer.values import (
     Free,
     Instance,
     Literal,
+    Made,
     Optimizer,
     Part,
     Serialized,
@@ -50,7 +51,7 @@ def _elements(m: Machine, reader: Frame, atom: Atom) -> Value:
             return UNKNOWN
         case Free():
             return OTHER
-        case Part(kind="hyper_params") | Serialized():
+        case Part(kind="hyper_params") | Serialized() | Made():
             return one(atom)
     return OTHER
 
@@ -95,6 +96,8 @@ def _any_item(m: Machine, reader: Frame, atom: Atom) -> Value:
             return OTHER
         case Part() | Serialized() | Unknown() | Restored():
             return one(atom)
+        case Instance(class_=class_id) if not external_bases(m, class_id):
+            return OTHER  # a record has no items, unless a library's class gives it some
     return _elements(m, reader, atom)
 
 

@@ -32,6 +32,7 @@ from flax2optax.codemod.infer.values import (
     Gradient,
     Instance,
     Literal,
+    Made,
     OptimizerClass,
     Partial,
     Serialized,
@@ -144,7 +145,7 @@ def _unlisted(m: Machine, reader: Frame, node: t.Expression, name: str, args: Ar
         value = args.all()
         if functions_in(value) or carried(m, reader, value, instances=True):
             m.want((name,))
-        return OTHER
+        return one(Made(name))
     return escape(m, reader, node, name.removeprefix("builtins."), args)
 
 

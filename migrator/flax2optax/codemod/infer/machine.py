@@ -74,7 +74,9 @@ class Machine:
         self.classes: dict[NodeId, Class] = {}
         self.assumed: dict[NodeId, str] = {}  # site -> 'annotation' or 'use'
         self.free_uses: dict[tuple[NodeId, str], dict[str, NodeId]] = {}
-        self.believed: dict[tuple[NodeId, str], Value] = {}  # free parameters taken for optimizers
+        self.missing_fields: dict[tuple[NodeId, str], dict[NodeId, None]] = {}
+        # Free parameters, and fields that nothing sets, taken for optimizers.
+        self.believed: dict[tuple[NodeId, str], Value] = {}
         self.field_sites: dict[tuple[NodeId, str], NodeId] = {}
         self.dynamic: dict[NodeId, str] = {}  # places where a name of flax.optim is computed
         self.definitions: dict[NodeId, Value] = {}  # constructor call -> its class
@@ -262,6 +264,11 @@ class Machine:
             if isinstance(atom, Optimizer):
                 self.assume(atom.site, "use")
         return found or frozenset((Free(function, path),))
+
+    def missing(self, class_id: NodeId, name: str, node: NodeId) -> Value:
+        """A field that nothing gives its class: code that cannot run, unless it is believed to hold something."""
+        self.missing_fields.setdefault((class_id, name), {})[node] = None
+        return self.believed.get((class_id, name), NOTHING)
 
     # Facts
 

@@ -22,6 +22,7 @@ from flax2optax.codemod.infer.values import (
     FunctionRef,
     Instance,
     Literal,
+    Made,
     ModuleRef,
     Optimizer,
     OptimizerClass,
@@ -180,6 +181,8 @@ def attribute(m: Machine, reader: Frame, atom: Atom, name: str, node: NodeId) ->
             return UNKNOWN
         case Literal(value=None):
             return NOTHING
+        case Made():
+            return one(atom)
         case Attr() | FunctionRef() | Bound():
             return OTHER
     return OTHER
@@ -199,9 +202,13 @@ def _instance_attribute(
         return value
     if name in RECORD_METHODS:
         return one(Attr(atom, name))
-    if class_member(m, reader, class_id, "__getattr__"):
+    if class_member(m, reader, class_id, "__getattr__") or external_bases(m, class_id):
         return OTHER
-    return OTHER if external_bases(m, class_id) else NOTHING
+    believed = m.missing(class_id, name, node)
+    if not declared_fields(m, class_id):  # what is no record may get fields in ways that are not seen
+        for found in believed:
+            m.assume(node if not isinstance(found, Optimizer) else found.site, "use")
+    return believed
 
 
 def _class_attribute(m: Machine, reader: Frame, atom: Atom, class_id: NodeId, name: str) -> Value:

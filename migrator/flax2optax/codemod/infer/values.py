@@ -31,6 +31,13 @@ class Array(Other):
 
 
 @dataclass(frozen=True, slots=True)
+class Made(Other):
+    """What a function of a file that is not read into returned: a function or an object of that file, perhaps."""
+
+    name: str
+
+
+@dataclass(frozen=True, slots=True)
 class Literal(Atom):
     """A constant that may choose a key, an attribute or an argument number."""
 

@@ -1,0 +1,89 @@
+"""What goes through code that is not about flax.optim: it is read where an optimizer goes, and nothing is invented."""
+
+from migration import migrated_project, text_of, told
+
+STATE = """\
+import flax
+
+
+@flax.struct.dataclass
+class State:
+  optimizer: flax.optim.Optimizer
+  lr: float
+"""
+TRAIN = """\
+from flax import optim
+from state import State
+import likelihood
+
+
+def main(config, params, data):
+  state = State(optimizer=optim.Adam().create(params), lr=config.lr)
+  {line}
+  return state.replace(optimizer=state.optimizer.apply_gradient(data, learning_rate=state.lr))
+"""
+OTHER = """\
+import numpy as np
+
+
+def get_likelihood_fn(scale):
+  def likelihood_fn(state, data):
+    return np.mean(data) * scale, np.sum(data)
+  return likelihood_fn, 3
+
+
+class Evaluator:
+  def __init__(self, config):
+    self.config = config
+
+  def run(self, state, data):
+    return np.mean(data), 3
+"""
+
+
+def after(line: str, **others: str) -> str:
+    modules = {
+        "state.py": STATE,
+        "likelihood.py": OTHER,
+        "train.py": TRAIN.format(line=line),
+        **{f"{name}.py": text for name, text in others.items()},
+    }
+    outcome = migrated_project(modules, todo=False)
+    assert told(outcome) == []
+    return text_of(outcome, modules["train.py"], "train.py")
+
+
+def test_the_result_of_a_function_made_elsewhere():
+    line = "bpd = likelihood.get_likelihood_fn(2)[0](state, data)[0]; np.savez(bpd.reshape(-1))"
+    assert line in after(line)
+
+
+def test_a_function_made_elsewhere_and_unpacked():
+    line = "fn, _ = likelihood.get_likelihood_fn(2); print(fn(state, data)[0].shape)"
+    assert line in after(line)
+
+
+def test_a_method_of_an_object_made_elsewhere():
+    line = "print(likelihood.Evaluator(config).run(state, data)[0].shape)"
+    assert line in after(line)
+
+
+def test_a_field_that_nothing_sets_goes_with_the_rest():
+    dead = (
+        "from state import State\n\n\ndef dead(state: State, grad):\n"
+        "  return state.other_optimizer.apply_gradient(grad)\n"
+    )
+    modules = {"state.py": STATE, "train.py": TRAIN.format(line="pass"), "dead.py": dead}
+    outcome = migrated_project(modules, todo=False)
+    assert told(outcome) == []
+    assert "state.other_optimizer.apply_gradients(grads=grad)" in text_of(outcome, "", "dead.py")
+
+
+def test_a_field_of_a_class_that_is_no_record_is_only_assumed():
+    plain = (
+        "from flax import optim\n\n\nclass Agent:\n  def fill(self, values):\n"
+        "    self.__dict__.update(values)\n\n  def step(self, grad):\n"
+        "    self.optimizer = self.actor_optimizer.apply_gradient(grad)\n"
+    )
+    outcome = migrated_project({"agent.py": plain}, todo=False)
+    assert not outcome.changes
