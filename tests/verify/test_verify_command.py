@@ -59,6 +59,40 @@ def probe():
   state = state.replace(step=jnp.int32(0))
   return train_step, state, [jax.random.normal(jax.random.PRNGKey(n), (4, 3)) for n in range(40)]
 """
+ON_DEVICES_BEFORE = """
+from flax import optim
+def make(params):
+  return optim.Momentum(0.1, 0.9).create(params)
+def stepped(state, x):
+  grads = jax.lax.pmean(jax.grad(loss)(state.target, x), 'batch')
+  return state.apply_gradient(grads)
+"""
+ON_DEVICES_AFTER = """
+import optax
+from flax.training import train_state
+def make(params):
+  tx = optax.sgd(0.1, momentum=0.9)
+  return train_state.TrainState.create(apply_fn=None, params=params, tx=tx).replace(step=jnp.int32(0))
+def stepped(state, x):
+  grads = jax.lax.pmean(jax.grad(loss)(state.params, x), 'batch')
+  return state.apply_gradients(grads=grads)
+"""
+ON_DEVICES = """
+import os
+import jax
+import jax.numpy as jnp
+from flax import jax_utils
+assert os.environ['ANOTHER']
+assert jax.local_device_count() == 2
+
+def loss(params, x):
+  return jnp.mean(jnp.tanh(x @ params['w']) ** 2)
+
+state = jax_utils.replicate(make({'w': jax.random.normal(jax.random.PRNGKey(0), (3, 2))}))
+step = jax.pmap(stepped, axis_name='batch')
+for n in range(40):
+  state = step(state, jax.random.normal(jax.random.PRNGKey(n), (2, 4, 3)))
+"""
 FAST = ["--platform", "cpu", "--no-timing", "--steps", "8", "-q"]
 
 
@@ -116,6 +150,37 @@ def test_the_codemods_own_work_is_proven(
     assert (tmp_path / "train.py").read_text() == BEFORE
     assert [one.name for one in tmp_path.iterdir()] == ["train.py"]
     assert "<h1>equal</h1>" in page.read_text()
+
+
+def test_git_revisions_are_compared_on_several_devices_by_another_python(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The folder that is run in, as it was and as it is at two commits; what is not committed does not count."""
+    monkeypatch.setenv("JAX_DISABLE_MOST_OPTIMIZATIONS", "1")
+    program = tmp_path / "programs" / "train.py"
+    program.parent.mkdir()
+    git(tmp_path, "init", "--quiet")
+    for name, text in (("old", ON_DEVICES_BEFORE), ("new", ON_DEVICES_AFTER)):
+        program.write_text(text + ON_DEVICES)
+        git(tmp_path, "add", ".")
+        git(tmp_path, "-c", "user.name=a", "-c", "user.email=a@b", "commit", "-q", "-m", name)
+        git(tmp_path, "tag", name)
+    program.write_text("raise SystemExit('not committed')")
+    python = tmp_path / "another-python"
+    python.write_text(f'#!/bin/sh\nexport ANOTHER=1\nexec {sys.executable} "$@"\n')
+    python.chmod(0o755)
+    monkeypatch.chdir(program.parent)
+    words = ["--before", "old", "--after", "new", "--devices", "2", "--python", str(python)]
+    words = [*words, *FAST, "--output-format", "json", "--", "python", "train.py"]
+    assert main(["verify", *words]) == 0, capsys.readouterr().out
+    found = json.loads(capsys.readouterr().out)
+    assert found["devices"] == ["cpu", "cpu"]
+    assert found["evidence"][0]["steps"] == 8
+    assert program.read_text() == "raise SystemExit('not committed')"
+
+
+def git(folder: Path, *words: str) -> None:
+    subprocess.run(["git", "-C", str(folder), *words], check=True)
 
 
 def test_mutants_are_caught_and_right_migrations_pass() -> None:

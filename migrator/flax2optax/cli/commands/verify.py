@@ -3,7 +3,6 @@
 import sys
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import ExitStack
-from importlib.util import find_spec
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
@@ -76,22 +75,26 @@ def command(context: click.Context, /, **given: Any) -> int:
 
     flax2optax verify PATH -- COMMAND...: PATH is migrated in a copy and the command runs in both.
     """
-    _require_jax(given["python"])
+    _require_packages(given["python"])
     words = context.meta.get(COMMAND, [])
     if given["rules"]:
         return _rules(words, given)
     _check_usage(words, given)
     reports = list(_reports(words, given))
-    for platform, report in reports:
-        _tell(report, given, platform if len(reports) > 1 else "")
+    _tell_all(reports, given)
     return max(report.exit_code for _, report in reports)
 
 
-def _require_jax(python: str) -> None:
-    if python == sys.executable and not all(map(find_spec, ("jax", "flax", "optax"))):
-        raise click.ClickException(
-            "verify needs jax, flax and optax: pip install flax2optax[verify]"
-        )
+def _require_packages(python: str) -> None:
+    """Both where the programs run and here, where they are compared."""
+    from flax2optax.verify.environment import check_versions
+    from flax2optax.verify.outcome import CannotRunError
+
+    try:
+        for one in dict.fromkeys((sys.executable, python)):
+            check_versions(one)
+    except CannotRunError as problem:
+        raise click.ClickException(str(problem)) from None
 
 
 def _check_usage(words: Sequence[str], given: dict[str, Any]) -> None:
@@ -103,18 +106,24 @@ def _check_usage(words: Sequence[str], given: dict[str, Any]) -> None:
         raise click.UsageError("give a PATH to migrate, or --before and --after")
     if given["after"] and not given["before"]:
         raise click.UsageError("--after needs --before")
+    if given["devices"] and given["platform"] not in (None, "cpu"):
+        raise click.UsageError("--devices forces CPU devices; it goes with --platform cpu")
 
 
 def _reports(words: Sequence[str], given: dict[str, Any]) -> "Iterator[tuple[str, Report]]":
+    from flax2optax.verify.environment import platforms
     from flax2optax.verify.outcome import CannotRunError
-    from flax2optax.verify.platforms import platforms
     from flax2optax.verify.proof import prove
     from flax2optax.verify.reference import ReferenceUnavailableError
     from flax2optax.verify.report import Report
 
     shown = _shown(words, given)
-    python = given["python"]
-    for platform in platforms(given["platform"], python) if given["platform"] else ("",):
+    try:
+        kinds = platforms(given["platform"] or "", given["python"])
+    except CannotRunError as problem:
+        yield "", Report("not run", str(problem), shown)
+        return
+    for platform in kinds:
         with ExitStack() as stack:
             try:
                 trees = stack.enter_context(_trees(given))
@@ -180,15 +189,24 @@ def _progress(given: dict[str, Any]) -> "Progress":
     return show
 
 
-def _tell(report: "Report", given: dict[str, Any], platform: str) -> None:
+def _tell_all(reports: "Sequence[tuple[str, Report]]", given: dict[str, Any]) -> None:
+    """One report, or with `--platform all` one for each kind of device, in files and words of its own."""
+    several = given["platform"] == "all"
+    texts = [_told(report, given, kind if several else "") for kind, report in reports]
+    if given["output_file"]:
+        return
+    if several and given["output_format"] == "json":
+        texts = ["[", ",".join(texts), "]\n"]
+    click.echo("".join(texts), nl=False)
+
+
+def _told(report: "Report", given: dict[str, Any], platform: str) -> str:
     text = _formats()[given["output_format"]](report)
     if given["html"]:
         _write(_named(given["html"], platform), _formats()["html"](report))
     if given["output_file"]:
         _write(_named(given["output_file"], platform), text)
-        return
-    head = f"{platform}: " if platform and given["output_format"] == "full" else ""
-    click.echo(head + text, nl=False)
+    return f"{platform}: {text}" if platform and given["output_format"] == "full" else text
 
 
 def _formats() -> "dict[str, Callable[[Report], str]]":
