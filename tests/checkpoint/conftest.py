@@ -1,4 +1,4 @@
-"""Files that real flax wrote: 0.3.2, 0.3.6 and 0.5.3, each from its wheel in a process of its own."""
+"""Files that real flax wrote, from 0.1.0 to 0.5.3, each from its wheel in a process of its own."""
 
 import hashlib
 import json
@@ -17,6 +17,8 @@ from cases import CASES
 from flax2optax.verify.reference import cache_folder
 
 VERSIONS = {
+    "0.1.0": "2f5c21e8006e938fdf37b2748a802403fe13e90d4691e59531c5c2fa2cf5f0d0",
+    "0.2.2": "e24fd49226e432a44e3796737e9da203c7c41f8303b50fb0bc1c87641a07ffa6",
     "0.3.2": "599073b19e7c6f7091a4e2464c50e99d6eb265725f8bb9d2ceb667ed6237a3cb",
     "0.3.6": "8c1c3e181ed7f30aabe761b81bbfad1499173a5480ef5073082183b7469a9f0e",
     "0.5.3": "911dc4d6463ccba9808d303f44dfb4a0a6de277be8f3cbfda1471ed1a3e19374",

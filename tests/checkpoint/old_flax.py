@@ -87,9 +87,10 @@ def serve(wheel):
         sys.modules[f"flax.{name}"] = getattr(flax, name)
     flax.deprecated.nn = flax.nn
     flax.nn.base = Stub("flax.nn.base")
-    sys.modules["tensorflow"] = Stub("tensorflow")
-    sys.modules["tensorflow.io"] = Stub("tensorflow.io")
-    sys.modules["tensorflow.io"].gfile = GFile
+    for name in ("", ".io", ".compat", ".compat.v2", ".compat.v2.io"):
+        sys.modules[f"tensorflow{name}"] = Stub(f"tensorflow{name}")
+        sys.modules[f"tensorflow{name}"].__path__ = []
+    sys.modules["tensorflow.io"].gfile = sys.modules["tensorflow.compat.v2.io"].gfile = GFile
     sys.meta_path.append(StubFinder())
 
 

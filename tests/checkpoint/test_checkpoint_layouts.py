@@ -17,7 +17,7 @@ from saved import adam, data, momentum
 from flax2optax.checkpoint import CheckpointError, convert_state_dict, packing, restore_checkpoint
 from flax2optax.cli import main
 
-VERSIONS = ("0.3.2", "0.3.6", "0.5.3")
+VERSIONS = ("0.1.0", "0.2.2", "0.3.2", "0.3.6", "0.5.3")
 
 
 def state_of(params: Any, tx: Any) -> TrainState:

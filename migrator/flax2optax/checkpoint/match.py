@@ -167,7 +167,7 @@ class _Matching:
     def _negated(self, place: Place, fitting: Sequence[Source]) -> bool | None:
         shown = self.signs.get(place.path, 0)
         named = {one.negated for one in fitting if one.kind == self.target.kind}
-        if shown and named and named != {shown < 0}:
+        if shown and named and (shown < 0) not in named:
             self._problem(place, f"the sign that the program gives it is not {self.target.kind}'s")
             return None
         if shown:
