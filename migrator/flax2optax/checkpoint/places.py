@@ -13,6 +13,8 @@ from typing import Any
 
 import jax
 import jax.numpy as jnp
+import numpy as np
+import optax
 from flax import serialization
 
 from flax2optax_rules import RULES, Variant, defaults, render
@@ -174,7 +176,7 @@ def signs(tx: Any, params: Any, wanted: Sequence[Place], steps: int = 3) -> dict
     """
     start = jax.tree_util.tree_map(_small, params)
     ones = jax.tree_util.tree_map(jnp.ones_like, start)
-    tree, state = start, tx.init(start)
+    tree, state = start, _with_rate(tx.init(start))
     first = dict(leaves(serialization.to_state_dict(state)))
     update = jax.jit(tx.update) if any(place.prefix for place in wanted) else tx.update
     for _ in range(steps):
@@ -191,6 +193,14 @@ def signs(tx: Any, params: Any, wanted: Sequence[Place], steps: int = 3) -> dict
         return 0 if _sign(leaf) < 0 < _sign(moved[place.param]) else _sign(leaf)
 
     return {place.path: sign(place) for place in wanted}
+
+
+def _with_rate(state: Any) -> Any:
+    """A rate in the state that is zero until a step sets it would show nothing."""
+    rates = [rate for _, rate in optax.tree_utils.tree_get_all_with_path(state, "learning_rate")]
+    if not rates or any(np.any(rate) for rate in rates):
+        return state
+    return optax.tree_utils.tree_set(state, learning_rate=jnp.asarray(0.1, rates[0].dtype))
 
 
 def _sign(leaf: Any) -> int:
