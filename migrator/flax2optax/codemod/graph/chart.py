@@ -23,7 +23,7 @@ from flax2optax.codemod.graph.trace import Key, Passage, Scope, key_of, scope_of
 from flax2optax.codemod.index import tree as t
 from flax2optax.codemod.index.places import Places
 from flax2optax.codemod.index.tree import NodeId
-from flax2optax.codemod.index.walk import walk
+from flax2optax.codemod.index.walk import everything
 from flax2optax.codemod.infer import OptimizerFacts
 from flax2optax.codemod.plan.decide import groups
 from flax2optax.codemod.plan.edits import Finding, FlowPlan, MigrationPlan
@@ -153,7 +153,7 @@ class _Drawing:
             pairs = sorted(
                 (
                     (inner.id, scope_of(above, module))
-                    for inner, above in walk(module.body)
+                    for inner, above in everything(module)
                     if not isinstance(inner, t.Generator)
                 ),
                 key=lambda pair: pair[0],

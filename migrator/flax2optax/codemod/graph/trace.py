@@ -9,7 +9,7 @@ from flax2optax.codemod.graph.reach import NONE, Reach, Roots
 from flax2optax.codemod.graph.shape import Does, How
 from flax2optax.codemod.index import tree as t
 from flax2optax.codemod.index.tree import NodeId
-from flax2optax.codemod.index.walk import Node, walk
+from flax2optax.codemod.index.walk import Node, everything
 from flax2optax.codemod.infer import OptimizerFacts
 from flax2optax.codemod.infer.library import RESTORE, functions_in
 from flax2optax.codemod.infer.values import (
@@ -99,7 +99,7 @@ class _Tracer:
             self._import(statement, module)
         for function in module.functions:
             self._function(function)
-        for node, above in walk(module.body):
+        for node, above in everything(module):
             if isinstance(node, t.Expression) and not isinstance(above[-1], t.Parameter):
                 self._expression(node, above, scope_of(above, module), module)
 

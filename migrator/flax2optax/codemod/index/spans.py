@@ -2,14 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import cast
 
 import libcst as cst
-from libcst.metadata import ByteSpanPositionProvider, CodeSpan
 
 from flax2optax.codemod.diagnostic import Location
+from flax2optax.codemod.index.positions import Positions
 from flax2optax.codemod.index.program import Parsed
 
 
@@ -29,7 +27,7 @@ class Spans:
         self.path = path
         self.module, self._nodes = parsed.module, parsed.nodes
         self.base = parsed.module.base
-        self._positions = _positions(parsed.tree)
+        self._positions = Positions(parsed.tree, text)
 
     def node(self, id_: int) -> cst.CSTNode:
         """The LibCST node with this number."""
@@ -41,8 +39,7 @@ class Spans:
 
     def span(self, id_: int) -> Span:
         """The bytes of a node, without the whitespace and parentheses around it."""
-        found = self._positions[self.node(id_)]
-        return Span(found.start, found.start + found.length)
+        return Span(*self._positions.span(self.node(id_)))
 
     def text(self, id_: int) -> str:
         """The source of a node."""
@@ -60,10 +57,3 @@ class Spans:
         line = self.data.count(b"\n", 0, offset) + 1
         start = self.data.rfind(b"\n", 0, offset) + 1
         return line, len(self.data[start:offset].decode()) + 1
-
-
-def _positions(tree: cst.Module) -> Mapping[cst.CSTNode, CodeSpan]:
-    """What `MetadataWrapper.resolve` would give, without the pass over the tree in which it calls no visitor."""
-    provider = ByteSpanPositionProvider()
-    provider._gen_impl(tree)
-    return cast(Mapping[cst.CSTNode, CodeSpan], provider._computed)

@@ -7,6 +7,7 @@ Sub-tokens that edits may replace (an attribute's name, an argument's keyword) h
 from __future__ import annotations
 
 from dataclasses import dataclass, field
+from typing import Any
 
 NodeId = int
 
@@ -368,3 +369,4 @@ class Module:
     names: dict[str, int] = field(default_factory=dict)  # every name read, with its count
     inline: set[NodeId] = field(default_factory=set)  # lines that are the body of `if x: y`
     size: int = 0  # how many ids it uses
+    places: tuple[Any, ...] | None = None  # what `walk.everything` found

@@ -2,121 +2,94 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterable, Iterator
+from typing import Any
 
 from flax2optax.codemod.index import tree as t
 
 Node = t.Expression | t.Statement | t.Argument | t.Function | t.Class | t.Parameter | t.Generator
+Place = tuple[Node, tuple[Node, ...]]
 
 
-def children(node: Node) -> Iterator[Node]:
+def children(node: Node) -> tuple[Node, ...]:
     """Direct children, in the order of the text as far as it matters."""
-    match node:
-        case t.Attribute(value=value) | t.Starred(value=value) | t.Argument(value=value):
-            yield value
-        case t.Call(func=func, args=args):
-            yield func
-            yield from args
-        case t.Sequence(elements=parts) | t.Operation(operands=parts) | t.FString(values=parts):
-            yield from parts
-        case t.Dict(items=items):
-            for key, value in items:
-                if key is not None:
-                    yield key
-                yield value
-        case t.Subscript(value=value, indices=indices):
-            yield value
-            yield from indices
-        case t.Conditional(test=test, body=body, orelse=orelse):
-            yield from (body, test, orelse)
-        case t.Comprehension(elements=elements, generators=generators):
-            yield from elements
-            yield from generators
-        case t.Generator(target=target, iterable=iterable, conditions=conditions):
-            yield from (target, iterable, *conditions)
-        case t.Named(target=target, value=value):
-            yield from (target, value)
-        case t.Yield(value=t.Expression() as value):
-            yield value
-        case t.Lambda(function=function):
-            yield function
-        case _:
-            yield from _definitions(node)
+    found = _CHILDREN.get(type(node))
+    return tuple(found(node)) if found is not None else ()
 
 
-def _definitions(node: Node) -> Iterator[Node]:
-    match node:
-        case t.Parameter(default=default, annotation=annotation):
-            yield from (part for part in (annotation, default) if part is not None)
-        case t.Function():
-            yield from node.decorators
-            yield from node.parameters
-            if node.returns is not None:
-                yield node.returns
-            yield from node.body
-            if node.value is not None:
-                yield node.value
-        case t.Class():
-            yield from node.decorators
-            yield from node.arguments
-            yield from node.body
-        case t.Statement():
-            yield from _statement(node)
+def everything(module: t.Module) -> tuple[Place, ...]:
+    """Every node of a file in preorder, each with the nodes above it, outermost first; walked once."""
+    if module.places is None:
+        module.places = tuple(walk(module.body))
+    return module.places
 
 
-def _statement(node: t.Statement) -> Iterator[Node]:
-    match node:
-        case t.Assign(targets=targets, value=value):
-            yield from (*targets, value)
-        case t.AnnAssign(target=target, annotation=annotation, value=value):
-            yield from (part for part in (target, annotation, value) if part is not None)
-        case t.AugAssign(target=target, value=value):
-            yield from (target, value)
-        case t.Evaluate(values=values) | t.Delete(targets=values):
-            yield from values
-        case t.Return(value=t.Expression() as value):
-            yield value
-        case t.Define(definition=definition):
-            yield definition
-        case _:
-            yield from _compound(node)
-
-
-def _compound(node: t.Statement) -> Iterator[Node]:
-    match node:
-        case (
-            t.If(test=test, body=body, orelse=orelse) | t.While(test=test, body=body, orelse=orelse)
-        ):
-            yield test
-            yield from (*body, *orelse)
-        case t.For(target=target, iterable=iterable, body=body, orelse=orelse):
-            yield from (target, iterable)
-            yield from (*body, *orelse)
-        case t.With(items=items, body=body):
-            for context, bound in items:
-                yield context
-                if bound is not None:
-                    yield bound
-            yield from body
-        case t.Try(body=body, handlers=handlers, orelse=orelse, final=final):
-            yield from body
-            for type_, _, handler in handlers:
-                if type_ is not None:
-                    yield type_
-                yield from handler
-            yield from (*orelse, *final)
-        case t.Match(subject=subject, cases=cases):
-            yield subject
-            for _, guard, body in cases:
-                if guard is not None:
-                    yield guard
-                yield from body
-
-
-def walk(
-    nodes: tuple[Node, ...], above: tuple[Node, ...] = ()
-) -> Iterator[tuple[Node, tuple[Node, ...]]]:
+def walk(nodes: tuple[Node, ...], above: tuple[Node, ...] = ()) -> Iterator[Place]:
     """Every node below `nodes` in preorder, each with the nodes above it, outermost first."""
-    for node in nodes:
-        yield node, above
-        yield from walk(tuple(children(node)), (*above, node))
+    waiting = [(node, above) for node in reversed(nodes)]
+    while waiting:
+        place = waiting.pop()
+        yield place
+        node, above = place
+        found = _CHILDREN.get(type(node))
+        if found is not None:
+            inner = (*above, node)
+            waiting.extend((child, inner) for child in reversed(tuple(found(node))))
+
+
+def _some(*parts: Node | None) -> list[Node]:
+    return [part for part in parts if part is not None]
+
+
+def _items(items: tuple[tuple[Any, Any], ...]) -> list[Node]:
+    return [part for pair in items for part in pair if part is not None]
+
+
+def _function(node: t.Function) -> Iterable[Node]:
+    more = _some(node.returns)
+    return (*node.decorators, *node.parameters, *more, *node.body, *_some(node.value))
+
+
+def _try(node: t.Try) -> list[Node]:
+    handlers = [part for type_, _, body in node.handlers for part in (*_some(type_), *body)]
+    return [*node.body, *handlers, *node.orelse, *node.final]
+
+
+def _match(node: t.Match) -> list[Node]:
+    cases = [part for _, guard, body in node.cases for part in (*_some(guard), *body)]
+    return [node.subject, *cases]
+
+
+_CHILDREN: dict[type, Callable[[Any], Iterable[Node]]] = {
+    t.Attribute: lambda node: (node.value,),
+    t.Starred: lambda node: (node.value,),
+    t.Argument: lambda node: (node.value,),
+    t.Call: lambda node: (node.func, *node.args),
+    t.Sequence: lambda node: node.elements,
+    t.Operation: lambda node: node.operands,
+    t.FString: lambda node: node.values,
+    t.Dict: lambda node: _items(node.items),
+    t.Subscript: lambda node: (node.value, *node.indices),
+    t.Conditional: lambda node: (node.body, node.test, node.orelse),
+    t.Comprehension: lambda node: (*node.elements, *node.generators),
+    t.Generator: lambda node: (node.target, node.iterable, *node.conditions),
+    t.Named: lambda node: (node.target, node.value),
+    t.Yield: lambda node: _some(node.value),
+    t.Lambda: lambda node: (node.function,),
+    t.Parameter: lambda node: _some(node.annotation, node.default),
+    t.Function: _function,
+    t.Class: lambda node: (*node.decorators, *node.arguments, *node.body),
+    t.Assign: lambda node: (*node.targets, node.value),
+    t.AnnAssign: lambda node: _some(node.target, node.annotation, node.value),
+    t.AugAssign: lambda node: (node.target, node.value),
+    t.Evaluate: lambda node: node.values,
+    t.Delete: lambda node: node.targets,
+    t.Return: lambda node: _some(node.value),
+    t.Define: lambda node: (node.definition,),
+    t.If: lambda node: (node.test, *node.body, *node.orelse),
+    t.While: lambda node: (node.test, *node.body, *node.orelse),
+    t.For: lambda node: (node.target, node.iterable, *node.body, *node.orelse),
+    t.With: lambda node: (*_items(node.items), *node.body),
+    t.Try: _try,
+    t.Match: _match,
+}

@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from flax2optax.codemod.index import tree as t
 from flax2optax.codemod.index.program import Program
 from flax2optax.codemod.index.tree import Function, NodeId
-from flax2optax.codemod.index.walk import walk
+from flax2optax.codemod.index.walk import everything
 from flax2optax.codemod.infer.calls import Args, call_bound
 from flax2optax.codemod.infer.flows import Union, flows
 from flax2optax.codemod.infer.interpret import run_frame
@@ -157,7 +157,7 @@ def _is_stepped(m: Machine, class_id: NodeId, name: str, reads: set[NodeId]) -> 
     return any(
         isinstance(node, t.Attribute) and node.attr == "apply_gradient" and node.value.id in reads
         for module in {m.program.owner(read).path: m.program.owner(read) for read in reads}.values()
-        for node, _ in walk(module.body)
+        for node, _ in everything(module)
     )
 
 

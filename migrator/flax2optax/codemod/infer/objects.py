@@ -205,7 +205,9 @@ def _instance_attribute(
     if class_member(m, reader, class_id, "__getattr__") or external_bases(m, class_id):
         return OTHER
     believed = m.missing(class_id, name, node)
-    if not declared_fields(m, class_id):  # what is no record may get fields in ways that are not seen
+    if not declared_fields(
+        m, class_id
+    ):  # what is no record may get fields in ways that are not seen
         for found in believed:
             m.assume(node if not isinstance(found, Optimizer) else found.site, "use")
     return believed

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from flax2optax.codemod.index import tree as t
 from flax2optax.codemod.index.tree import NodeId
-from flax2optax.codemod.index.walk import walk
+from flax2optax.codemod.index.walk import everything, walk
 from flax2optax.codemod.infer import OptimizerFacts
 from flax2optax.codemod.infer.flows import sites
 from flax2optax.codemod.infer.values import (
@@ -118,7 +118,7 @@ def _is_bare(value: Value) -> bool:
 
 
 def _annotations(draft: Draft, module: t.Module) -> None:
-    for node, _ in walk(module.body):
+    for node, _ in everything(module):
         annotation = None
         if isinstance(node, t.Parameter | t.AnnAssign):
             annotation = node.annotation

@@ -10,7 +10,7 @@ from dataclasses import dataclass
 
 from flax2optax.codemod.index import tree as t
 from flax2optax.codemod.index.tree import NodeId
-from flax2optax.codemod.index.walk import Node, walk
+from flax2optax.codemod.index.walk import Node, everything
 from flax2optax.codemod.infer.values import Definition, External, ModuleRef, OptimizerClass
 from flax2optax.codemod.plan.constructors import Built, CannotBuild, Rate, build_callable
 from flax2optax.codemod.plan.draft import Draft
@@ -172,7 +172,7 @@ def _taken(name: str, node: t.Call, site: NodeId) -> _Call | None:
 
 def _everything(draft: Draft) -> Iterator[tuple[Node, tuple[Node, ...]]]:
     for module in draft.facts.program.modules.values():
-        yield from walk(module.body)
+        yield from everything(module)
 
 
 def _places(draft: Draft, name: str) -> Iterator[tuple[t.Expression, tuple[Node, ...]]]:

@@ -20,6 +20,7 @@ from flax2optax.codemod.plan.clip_scope import Env, Key, Symbol
 
 TRANSFORMATION = {"norm": "clip_by_global_norm", "value": "clip"}
 RATIOS = (0.0, 1e-3, 0.5, 0.9, 0.999, 1.001, 1.1, 2.0, 10.0, 1000.0)
+FEW = (0.5, 0.999, 1.001, 10.0)  # for a second shape, and a second threshold
 SHAPES = (
     Tree((Array((0.6, -1.4, 0.3)), Array((2.0, -0.7)), Array((0.05,)))),
     Tree((Array((-0.02,)), Array((0.4, 0.1, -0.9, 1.7)))),
@@ -159,18 +160,19 @@ class _Judge:
                 bound(norm),
             )
             for limit in self.limits(threshold)
-            for gradients, norm in self.samples(limit)
+            for gradients, norm in self.samples(limit, first=limit == self.limits(threshold)[0])
         )
 
     def limits(self, threshold: Threshold) -> tuple[float, ...]:
         return THRESHOLDS if threshold.symbol is not None else (threshold.value,)
 
-    def samples(self, limit: float) -> Iterator[tuple[Tree, float]]:
+    def samples(self, limit: float, *, first: bool) -> Iterator[tuple[Tree, float]]:
         """Gradients and their norms: around the threshold, and around every other number of the program."""
         others = [v * side for v in set(self.reading.constants.values()) for side in (0.9, 1.1)]
         for shape in SHAPES:
             norm = model.global_norm(shape)
-            for wanted in (*(limit * ratio for ratio in RATIOS), *(v for v in others if v > 0)):
+            ratios = RATIOS if first and shape is SHAPES[0] else FEW
+            for wanted in (*(limit * ratio for ratio in ratios), *(v for v in others if v > 0)):
                 yield _scaled(shape, wanted / norm), wanted
         yield _scaled(BROKEN, limit), math.nan
 

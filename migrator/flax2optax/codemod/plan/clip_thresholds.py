@@ -6,7 +6,7 @@ from collections.abc import Iterator, Sequence
 
 from flax2optax.codemod.index import tree as t
 from flax2optax.codemod.index.tree import NodeId
-from flax2optax.codemod.index.walk import walk
+from flax2optax.codemod.index.walk import everything
 from flax2optax.codemod.infer import OptimizerFacts
 from flax2optax.codemod.infer.values import (
     Bound,
@@ -94,7 +94,7 @@ def _assigned_attributes(facts: OptimizerFacts) -> set[str]:
 
 
 def _targets(module: t.Module) -> Iterator[t.Expression]:
-    for node, _ in walk(module.body):
+    for node, _ in everything(module):
         if isinstance(node, t.Assign):
             yield from node.targets
         elif isinstance(node, t.AugAssign | t.AnnAssign):

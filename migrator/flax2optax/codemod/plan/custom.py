@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from flax2optax.codemod.index import tree as t
 from flax2optax.codemod.index.tree import NodeId
-from flax2optax.codemod.index.walk import Node, walk
+from flax2optax.codemod.index.walk import Node, everything
 from flax2optax.codemod.infer import OptimizerFacts
 from flax2optax.codemod.infer.objects import optimizer_base
 from flax2optax.codemod.infer.values import OptimizerClass
@@ -107,7 +107,7 @@ def obstacle(draft: Draft, class_: t.Class) -> str:
 
 def _name_taken(class_: t.Class) -> str:
     """The base and its state have names of their own in the program."""
-    for node, _ in walk(class_.module.body):
+    for node, _ in everything(class_.module):
         names: list[str] = []
         if isinstance(node, t.Class | t.Function):
             names = [node.name]

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 from flax2optax.codemod.index import tree as t
 from flax2optax.codemod.index.tree import NodeId
-from flax2optax.codemod.index.walk import walk
+from flax2optax.codemod.index.walk import everything
 from flax2optax.codemod.infer.library import PARTIALS, WRAPPERS
 from flax2optax.codemod.infer.values import (
     Atom,
@@ -81,7 +81,7 @@ def _passed_on(self: Explicit, taking: dict[NodeId, set[str]]) -> list[Edit]:
     """Places where such a function is wrapped, bound or handed to somebody."""
     edits: list[Edit] = []
     seen: set[NodeId] = set()
-    for node, above in walk(self.module.body):
+    for node, above in everything(self.module):
         if not isinstance(node, t.Expression):
             continue
         for atom in self.draft.facts.value(node.id):
@@ -138,7 +138,7 @@ def _check_place(self: Explicit, node: t.Expression, above: tuple[object, ...]) 
 
 
 def _numbers(self: Explicit, site: NodeId, function: NodeId, names: set[str]) -> list[Edit]:
-    for node, _ in walk(self.module.body):
+    for node, _ in everything(self.module):
         if isinstance(node, t.Expression) and node.id == site:
             return _numbers_of(self, node, function, names)
     return []

@@ -10,7 +10,7 @@ from dataclasses import dataclass, field
 
 from flax2optax.codemod.index import tree as t
 from flax2optax.codemod.index.tree import NodeId
-from flax2optax.codemod.index.walk import Node, walk
+from flax2optax.codemod.index.walk import Node, everything, walk
 from flax2optax.codemod.infer.values import (
     FunctionRef,
     Optimizer,
@@ -99,7 +99,7 @@ def _collect(self: Explicit) -> None:
     for owner, value in facts.machine.owned_cells():
         if self.holds_inside(value) and not (isinstance(owner, tuple) and owner[0] == "definition"):
             raise NotExplicit(self.root, "it is kept in a field or a container")
-    for node, above in walk(self.module.body):
+    for node, above in everything(self.module):
         if isinstance(node, t.Expression) and self.holds_inside(facts.value(node.id)):
             self.nodes.append((node, above))
 
@@ -311,7 +311,7 @@ def _update(
 def _scopes(self: Explicit, edits: list[Edit]) -> None:
     """`global optimizer` names both halves."""
     wanted = {n.name for n, _ in self.nodes if isinstance(n, t.Name)}
-    for node, above in walk(self.module.body):
+    for node, above in everything(self.module):
         if isinstance(node, t.Scope):
             for name, id_ in node.names:
                 if name in wanted:

@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 
 from flax2optax.codemod.index import tree as t
 from flax2optax.codemod.index.tree import NodeId
-from flax2optax.codemod.index.walk import Node, walk
+from flax2optax.codemod.index.walk import Node, everything
 
 Scope = t.Function | t.Module
 _OPTIMIZER_WORD = re.compile(r"optimizer|optimiser|optim|opt", re.IGNORECASE)
@@ -124,7 +124,7 @@ class Namer:
         if self._names is None:
             self._names = [
                 (node.name, node.id, scope_of(node.name, above, self.module), above)
-                for node, above in walk(self.module.body)
+                for node, above in everything(self.module)
                 if isinstance(node, t.Name)
             ]
         return self._names

@@ -6,7 +6,7 @@ from dataclasses import dataclass, field
 
 from flax2optax.codemod.index import tree as t
 from flax2optax.codemod.index.tree import NodeId
-from flax2optax.codemod.index.walk import Node, walk
+from flax2optax.codemod.index.walk import Node, everything
 from flax2optax.codemod.infer.values import Definition
 from flax2optax.codemod.plan.clips import chained
 from flax2optax.codemod.plan.draft import Draft, pieces
@@ -95,14 +95,14 @@ def _named(
     facts = draft.facts
     nodes = [
         (node, above)
-        for node, above in walk(module.body)
+        for node, above in everything(module)
         if isinstance(node, t.Name) and node.name == name and scope_of(name, above, module) is scope
     ]
     definitions = [n for n, _ in nodes if any(isinstance(a, Definition) for a in facts.value(n.id))]
     parameter = isinstance(scope, t.Function) and any(p.name == name for p in scope.parameters)
     free = "tx" not in module.bound and "tx" not in module.names
     shared = len(definitions) != len(nodes)
-    declared = any(isinstance(n, t.Scope) and name in dict(n.names) for n, _ in walk(module.body))
+    declared = any(isinstance(n, t.Scope) and name in dict(n.names) for n, _ in everything(module))
     if free and not parameter and not declared and not _mixed(draft, definitions):
         renames: list[Edit] = [Replace(n.id, ("tx",)) for n in definitions]
         return Transformation(

@@ -8,7 +8,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from flax2optax.codemod.index import tree as t
-from flax2optax.codemod.index.walk import Node, walk
+from flax2optax.codemod.index.walk import Node, everything
 from flax2optax.codemod.infer import OptimizerFacts
 from flax2optax.codemod.infer.flows import sites
 from flax2optax.codemod.infer.values import OptimizerClass
@@ -97,7 +97,7 @@ def _same_there(
 def _is_set(facts: OptimizerFacts, attr: str) -> bool:
     """Whether any statement of the program sets an attribute of this name."""
     for module in facts.program.modules.values():
-        for node, above in walk(module.body):
+        for node, above in everything(module):
             if isinstance(node, t.Attribute) and node.attr == attr and _stored(node, above):
                 return True
     return False

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from flax2optax.codemod.index import tree as t
-from flax2optax.codemod.index.walk import Node, walk
+from flax2optax.codemod.index.walk import Node, everything
 from flax2optax.codemod.infer.values import Part
 from flax2optax.codemod.plan.bindings import bound_once
 from flax2optax.codemod.plan.draft import Draft
@@ -58,7 +58,7 @@ def _all_consumed(draft: Draft, module: t.Module, use: Occurrence, known: FlowFa
 
 
 def _reads(name: str, module: t.Module) -> Iterator[tuple[t.Name, tuple[Node, ...]]]:
-    for node, around in walk(module.body):
+    for node, around in everything(module):
         if isinstance(node, t.Name) and node.name == name:
             yield node, around
 

@@ -6,7 +6,7 @@ from collections.abc import Iterator
 
 from flax2optax.codemod.index import tree as t
 from flax2optax.codemod.index.tree import NodeId
-from flax2optax.codemod.index.walk import Node, walk
+from flax2optax.codemod.index.walk import Node, everything
 from flax2optax.codemod.infer.values import Container
 from flax2optax.codemod.plan.constructors import CannotBuild, hole
 from flax2optax.codemod.plan.draft import Draft, simple
@@ -99,7 +99,7 @@ def _displays(draft: Draft, sites: set[NodeId], name: str) -> list[dict[str, t.E
 
 def _holding(draft: Draft, sites: set[NodeId]) -> Iterator[tuple[t.Expression, tuple[Node, ...]]]:
     for module in draft.facts.program.modules.values():
-        for node, above in walk(module.body):
+        for node, above in everything(module):
             if isinstance(node, t.Expression):
                 if any(
                     isinstance(a, Container) and a.site in sites for a in draft.facts.value(node.id)

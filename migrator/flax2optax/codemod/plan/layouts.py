@@ -12,7 +12,7 @@ from dataclasses import dataclass, field
 
 from flax2optax.codemod.index import tree as t
 from flax2optax.codemod.index.tree import NodeId
-from flax2optax.codemod.index.walk import Node, walk
+from flax2optax.codemod.index.walk import Node, everything, walk
 from flax2optax.codemod.infer import OPTIMIZER_NAME
 from flax2optax.codemod.infer.library import RESTORE
 from flax2optax.codemod.infer.objects import carried
@@ -80,7 +80,7 @@ class _Found:
 
 def _search(draft: Draft, module: t.Module) -> _Found:
     found = _Found()
-    for node, above in walk(module.body):
+    for node, above in everything(module):
         if isinstance(node, t.Call):
             _call(draft, node, found)
         if isinstance(node, t.Expression):

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 from flax2optax.codemod.index import tree as t
 from flax2optax.codemod.index.tree import NodeId
-from flax2optax.codemod.index.walk import Node, walk
+from flax2optax.codemod.index.walk import Node, everything
 from flax2optax.codemod.infer import OPTIMIZER_NAME, OptimizerFacts
 from flax2optax.codemod.infer.values import (
     Atom,
@@ -41,7 +41,7 @@ class Occurrence:
 
 def occurrences(facts: OptimizerFacts, module: t.Module) -> Iterator[Occurrence]:
     """Classify every node of a file."""
-    for node, above in walk(module.body):
+    for node, above in everything(module):
         if isinstance(node, t.Expression):
             yield from _classify(facts, node, above)
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from flax2optax.codemod.index import tree as t
-from flax2optax.codemod.index.walk import walk
+from flax2optax.codemod.index.walk import everything
 from flax2optax.codemod.infer import OptimizerFacts
 from flax2optax.codemod.infer.flows import sites
 from flax2optax.codemod.infer.values import External, FunctionRef, Transformed
@@ -90,7 +90,7 @@ def _only_mapped(facts: OptimizerFacts, use: Occurrence) -> bool:
     outermost = functions[-1]
     mapped = False
     for module in facts.program.modules.values():
-        for node, _above in walk(module.body):
+        for node, _above in everything(module):
             if not isinstance(node, t.Expression):
                 continue
             for atom in facts.value(node.id):
@@ -114,7 +114,7 @@ def _obstacle(facts: OptimizerFacts, use: Occurrence) -> str:
     assert use.flow is not None
     root = facts.flows.find(use.flow)
     for module in facts.program.modules.values():
-        for node, _ in walk(module.body):
+        for node, _ in everything(module):
             if isinstance(node, t.Call) and _stores(facts, node):
                 given = (site for a in node.args for site in sites(facts.value(a.value.id)))
                 if any(facts.flows.find(site) == root for site in given):

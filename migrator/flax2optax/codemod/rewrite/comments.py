@@ -9,7 +9,7 @@ from collections.abc import Iterator, Sequence
 
 from flax2optax.codemod.index import tree as t
 from flax2optax.codemod.index.spans import Span, Spans
-from flax2optax.codemod.index.walk import walk
+from flax2optax.codemod.index.walk import everything
 from flax2optax.codemod.plan.edits import Edit, Hole, InsertBefore, Replace, ReplaceStatement
 
 
@@ -68,7 +68,7 @@ class _Lines:
     """The logical line of every node; a statement's number comes before those of its parts."""
 
     def __init__(self, spans: Spans) -> None:
-        nodes = (node for node, _ in walk(spans.module.body))
+        nodes = (node for node, _ in everything(spans.module))
         found = {node.id: node.line for node in nodes if isinstance(node, t.Statement)}
         self._ids = sorted(found)
         self._lines = found

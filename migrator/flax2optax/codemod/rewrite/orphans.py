@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import ast
 import re
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 
 from flax2optax.codemod.rewrite.lines import Lines, Patch
 
@@ -19,12 +19,13 @@ class Orphans:
     """The aliases of every import statement that go. `gone` are dotted modules whose imports cannot stay."""
 
     def __init__(self, tree: ast.Module, original: ast.Module, gone: tuple[str, ...]) -> None:
-        self._before, self._after = _used_names(original), _used_names(tree)
+        nodes = list(ast.walk(tree))
+        self._before, self._after = _used_names(ast.walk(original)), _used_names(nodes)
         self._gone = gone
-        nodes = [node for node in ast.walk(tree) if isinstance(node, Import)]
-        self._dead = {node: [a for a in node.names if self._goes(node, a)] for node in nodes}
+        imports = [node for node in nodes if isinstance(node, Import)]
+        self._dead = {node: [a for a in node.names if self._goes(node, a)] for node in imports}
         self._top = tree.body
-        self._last = set(self._alone_in_their_block(tree))
+        self._last = set(self._alone_in_their_block(nodes))
 
     def names(self, statement: Import) -> list[str]:
         """Return the first parts of what a statement still imports."""
@@ -99,20 +100,21 @@ class Orphans:
             return Patch(start, end + len(rest), _stacked(comments, above, source))
         return Patch(source.line_start(statement), source.below(statement), "")
 
-    def _alone_in_their_block(self, tree: ast.Module) -> Iterator[ast.stmt]:
+    def _alone_in_their_block(self, nodes: Iterable[ast.AST]) -> Iterator[ast.stmt]:
         """Statements that a block would be empty without: of those that all go, the last one."""
-        for node in ast.walk(tree):
+        for node in nodes:
+            if not isinstance(node, ast.stmt | ast.ExceptHandler | ast.match_case):
+                continue
             for name in ("body", "orelse", "finalbody"):
                 block = getattr(node, name, None)
-                nested = isinstance(block, list) and not isinstance(node, ast.Module)
-                if nested and block and all(self.is_dead(one) for one in block):
+                if isinstance(block, list) and block and all(self.is_dead(one) for one in block):
                     yield block[-1]
 
 
-def _used_names(tree: ast.Module) -> set[str]:
+def _used_names(nodes: Iterable[ast.AST]) -> set[str]:
     """Names that are read, those in string annotations too."""
     used: set[str] = set()
-    for node in ast.walk(tree):
+    for node in nodes:
         if isinstance(node, ast.Name):
             used.add(node.id)
         elif isinstance(node, ast.Constant) and _may_be_annotation(node.value):

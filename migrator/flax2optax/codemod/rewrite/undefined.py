@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import ast
 import builtins
+import re
 import symtable
 from collections.abc import Iterator
 
+_STAR = re.compile(r"\bimport\s*\*")
 KNOWN = frozenset(dir(builtins)) | {
     "__file__",
     "__path__",
@@ -49,7 +51,7 @@ def _declared(table: symtable.SymbolTable) -> Iterator[str]:
 
 
 def _has_star(text: str) -> bool:
-    return any(
+    return _STAR.search(text) is not None and any(
         isinstance(node, ast.ImportFrom) and node.names[0].name == "*"
         for node in ast.walk(ast.parse(text))
     )
