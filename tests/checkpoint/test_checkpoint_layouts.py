@@ -131,6 +131,23 @@ def test_several_optimizers_and_explicit_parts() -> None:
     assert set(apart["actor"]) == set(apart["critic"]) == {"params", "opt_state"}
 
 
+def test_what_is_left_out_or_cast_is_said(folder: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    (folder / "old").write_bytes(data(momentum()))
+    (folder / "own_half.py").write_text(
+        "import optax\ntx = optax.sgd(0.1, 0.9, accumulator_dtype='bfloat16')\n"
+    )
+    options = ["--form", "explicit", "--tx", "own_half:tx"]
+    assert main(["checkpoint", "old", "new", *options]) == 2
+    assert main(["checkpoint", "old", "new", *options, "--cast"]) == 0
+    told = capsys.readouterr().err
+    assert "nothing in the new state counts steps, so the step is left out" in told
+    assert "5 leaves are cast" in told
+    assert set(serialization.msgpack_restore((folder / "new").read_bytes())) == {
+        "params",
+        "opt_state",
+    }
+
+
 def test_a_template_with_the_parts_beside_the_rest() -> None:
     tx = optax.adam(0.1)
     template = {"params": adam()["target"], "opt_state": tx.init(adam()["target"]), "epoch": 0}
@@ -212,9 +229,10 @@ def test_the_dry_run_prints_the_mapping_and_writes_nothing(
     assert main(["checkpoint", "old", "new", "--optimizer", "lars", "--dry-run"]) == 0
     lines = capsys.readouterr().out.splitlines()
     assert "optimizer: LARS or Momentum, step 5, 5 parameters" in lines
+    assert "optimizer: the sign of 5 leaves is turned, as LARS has it in Optax" in lines
     assert (
         "  optimizer/state/param_states/dense/kernel/momentum -> "
-        "optimizer/opt_state/3/trace/dense/kernel  (4, 3) float32"
+        "optimizer/opt_state/3/trace/dense/kernel  (4, 3) float32, sign turned"
     ) in lines
     assert "  epoch -> epoch  3" in lines
     assert os.listdir() == ["old"]

@@ -131,6 +131,8 @@ REFUSED = [
         ADAM,
         "the step of (the root) is not a number of steps",
     ),
+    ("a hyperparameter that is none", data(adam()), (*ADAM, "--eps", "banana"), "NameError: name 'banana'"),
+    ("groups and an optimizer", data(adam()), (*ADAM, "--group", "kernel=Adam"), "two ways to say the same"),
     ("hyperparameters of nothing", data(adam()), ("--beta1", "0.9"), "hyperparameters need the --optimizer"),
     ("a module that is not there", data(adam()), ("--tx", "nowhere:tx"), "nowhere:tx cannot be imported"),
     ("no module at all", data(adam()), ("--tx", "tx"), "'tx' is not MODULE:ATTR"),

@@ -3,7 +3,7 @@
 In: a `Tree` and what the program has now. Out: a `Conversion`. Never: a leaf whose place is not known.
 """
 
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, Literal
 
@@ -59,16 +59,17 @@ def convert_tree(tree: Tree, wish: Wish) -> Conversion:
     _refuse_unknown_names(wish.targets, optimizers)
     moves = {path: Move(path, path, leaf) for path, leaf in leaves(tree)}
     structures: dict[Path, Any] = {}
+    notes: list[str] = []
     for old in optimizers:
         tree, done, structure = _convert_one(tree, old, wish)
         structures |= structure
+        notes += [note(old), *_changes(old, done)]
         moves = {path: move for path, move in moves.items() if path[: len(old.path)] != old.path}
         moves |= {move.new: move for move in done}
     if wish.template is not None:
         structures = {(): wish.template}
         _check_template(tree, serialization.to_state_dict(wish.template))
-    notes = tuple(note(old) for old in optimizers)
-    return Conversion(tree, tuple(moves.values()), notes, structures)
+    return Conversion(tree, tuple(moves.values()), tuple(notes), structures)
 
 
 def note(old: OldOptimizer) -> str:
@@ -80,6 +81,18 @@ def note(old: OldOptimizer) -> str:
     return (
         f"{spell(old.path)}: {kinds}, step {step}, {len(old.params)} parameters{replicas}{layout}"
     )
+
+
+def _changes(old: OldOptimizer, moves: Sequence[Move]) -> Iterator[str]:
+    """What is not as it was, in words."""
+    arrays = [move.leaf for move in moves if isinstance(move.leaf, Array)]
+    turned, cast = sum(one.negated for one in arrays), sum(one.stored is not None for one in arrays)
+    if turned:
+        yield f"{spell(old.path)}: the sign of {turned} leaves is turned, as LARS has it in Optax"
+    if cast:
+        yield f"{spell(old.path)}: {cast} leaves are cast"
+    if not any(move.old == step_path(old) for move in moves):
+        yield f"{spell(old.path)}: nothing in the new state counts steps, so the step is left out"
 
 
 def _convert_one(

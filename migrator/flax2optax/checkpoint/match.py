@@ -225,7 +225,7 @@ def _refuse_old_weight_norm(old: OldOptimizer) -> None:
     if any("mult" in fields and "direction_state" in fields for fields in old.fields()):
         raise CheckpointError(
             f"{spell(old.path)} is a WeightNorm of flax before 0.4.0, "
-            "which kept no direction and length and trained differently: nothing of today equals it"
+            "whose steps took the length of every direction for one: nothing of today trains like that"
         )
 
 

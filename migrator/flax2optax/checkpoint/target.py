@@ -85,7 +85,7 @@ def is_tx(value: Any) -> bool:
 def make_target(optimizer: str, hyper: Mapping[str, str], rate: str = "constant") -> Target:
     """Return what the rule of a flax class makes: of `adam`, or of `Adam(0.1, beta2=0.98)`. Raises CheckpointError."""
     kind, text = _expression(optimizer, hyper, rate)
-    return Target(evaluate(text), kind=kind)
+    return Target(_evaluated(text), kind=kind)
 
 
 def make_groups(groups: Sequence[tuple[str, str]], hyper: Mapping[str, str], rate: str) -> Target:
@@ -93,12 +93,20 @@ def make_groups(groups: Sequence[tuple[str, str]], hyper: Mapping[str, str], rat
     pairs = ", ".join(
         f"(_part({part!r}), {_expression(optimizer, hyper, rate)[1]})" for part, optimizer in groups
     )
-    return Target(evaluate(f"multi_optimizer({pairs})"), kind="MultiOptimizer")
+    return Target(_evaluated(f"multi_optimizer({pairs})"), kind="MultiOptimizer")
 
 
 def evaluate(text: str) -> Any:
     """Return what an expression of the rules is, with the pieces that Optax lacks."""
     return eval(text, dict(_namespace()))
+
+
+def _evaluated(text: str) -> Any:
+    """Of what the user gave: a hyperparameter may be anything but what it should be."""
+    try:
+        return evaluate(text)
+    except Exception as error:
+        raise CheckpointError(f"{text} cannot be made: {_said(error)}") from error
 
 
 def _namespace() -> dict[str, Any]:

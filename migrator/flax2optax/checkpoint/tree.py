@@ -185,8 +185,9 @@ def spell(path: Path) -> str:
 
 
 def describe(leaf: Tree) -> str:
-    """Return shape and dtype of a leaf, or the plain value."""
+    """Return shape and dtype of a leaf and what becomes of it, or the plain value."""
     if isinstance(leaf, Array):
-        return f"{leaf.shape} {leaf.dtype}"
+        was = f", was {leaf.stored}" if leaf.stored else ""
+        return f"{leaf.shape} {leaf.dtype}{was}{', sign turned' if leaf.negated else ''}"
     text = repr(leaf)
     return text if len(text) <= 40 else text[:37] + "..."

@@ -204,6 +204,8 @@ def _targets(given: dict[str, Any]) -> "dict[str, Target]":
         name: make_target(text, hyper, given["rate"])
         for name, text in map(_named, given["optimizers"])
     }
+    if given["groups"] and "" in found:
+        raise click.UsageError("--group and --optimizer are two ways to say the same: give one")
     if given["groups"]:
         found[""] = make_groups([_named(one) for one in given["groups"]], hyper, given["rate"])
     for name, text in map(_named, given["txs"]):
