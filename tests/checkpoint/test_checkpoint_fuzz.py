@@ -81,6 +81,33 @@ def test_what_can_still_be_read_is_converted_or_refused(tmp_path: Path) -> None:
     assert 0 < converted < 40
 
 
+def test_an_array_that_a_pickle_names_many_times_is_held_once(tmp_path: Path) -> None:
+    array = np.zeros(1 << 20, np.uint8)
+    content = pickle.dumps({str(number): array for number in range(200)})
+    found = read(content, tmp_path, allow_pickle=True)
+    assert isinstance(found, dict)
+    assert len(found) == 200
+
+
+BUILDS = {
+    "a function": b"cnumpy\nscalar\nN}X\x04\x00\x00\x00evilK\x01s\x86b.",
+    "fields for a dtype": (
+        b"cnumpy\ndtype\nX\x02\x00\x00\x00f4\x85R(K\x03X\x01\x00\x00\x00<NX\x01\x00\x00\x00a\x85}"
+        b"J\x00\x00\x00\x40K\x01K?tb."
+    ),
+}
+
+
+@pytest.mark.parametrize("content", BUILDS.values(), ids=["a_function", "a_dtype"])
+def test_a_pickle_changes_nothing_of_ours(content: bytes, tmp_path: Path) -> None:
+    from flax2optax.checkpoint import pickled
+
+    found = read(b"\x80\x02" + content, tmp_path, allow_pickle=True)
+    assert isinstance(found, str)
+    assert not hasattr(pickled._scalar, "evil")
+    assert np.dtype("f4").itemsize == 4 and np.dtype("f4").names is None
+
+
 HUGE = 0xFFFFFFFF
 FORGED = {
     "a map": b"\xdf" + struct.pack(">I", HUGE),
