@@ -1,5 +1,6 @@
 """Small programs, and what the graph tells about them."""
 
+import re
 from collections.abc import Mapping
 from typing import Any
 
@@ -48,6 +49,23 @@ WHOLE = {"make.py": MAKE, "state.py": STATE, "step.py": STEP, "main.py": MAIN}
 STOPPED = {
     "stopped.py": MAKE + "\n\ndef lose(params):\n    import unheard\n    unheard.of(make(params))\n"
 }
+# The lines that a picture for Mermaid may have, and nothing else.
+STRING = r'"(?:[^\W_]|[ .,\-_/()+=*]|<br/>|#\d+;)*"'
+NODE = r"f\d+s\d+"
+MERMAID = [
+    re.compile(line)
+    for line in (
+        r"flowchart LR",
+        rf"  subgraph g\d+\[{STRING}\]",
+        rf"    subgraph g\d+m\d+\[{STRING}\]",
+        rf"      {NODE}(?:\[{STRING}\]|\[\({STRING}\)\]|\(\[{STRING}\]\))",
+        rf"    {NODE} <?(?:-->|-\.->)(?:\|{STRING}\|)? {NODE}",
+        r"    end",
+        r"  end",
+        r"  classDef \w+ [\w\-:,#]+",
+        rf"  class {NODE}(?:,{NODE})* \w+",
+    )
+]
 
 
 def charted(modules: Mapping[str, str], **options: Any) -> Graph:

@@ -6,7 +6,7 @@ import warnings
 
 import pydot
 import pytest
-from graph_programs import MAKE, STOPPED, WHOLE, charted, only, text
+from graph_programs import MAKE, MERMAID, STOPPED, WHOLE, charted, only, text
 
 from flax2optax.codemod.graph import FORMATS, Graph, render
 from flax2optax.codemod.graph.shape import Fate, Flow, How, Kind, Move, Place, Station, Stop
@@ -102,24 +102,6 @@ def test_dot_shows_the_names_of_the_program() -> None:
     (flow,) = graph.get_subgraphs()
     shown = {module.get_label().strip('"') for module in flow.get_subgraphs()}
     assert shown == set(WHOLE)
-
-
-STRING = r'"(?:[^\W_]|[ .,\-_/()+=*]|<br/>|#\d+;)*"'
-NODE = r"f\d+s\d+"
-MERMAID = [
-    re.compile(line)
-    for line in (
-        r"flowchart LR",
-        rf"  subgraph g\d+\[{STRING}\]",
-        rf"    subgraph g\d+m\d+\[{STRING}\]",
-        rf"      {NODE}(?:\[{STRING}\]|\[\({STRING}\)\]|\(\[{STRING}\]\))",
-        rf"    {NODE} <?(?:-->|-\.->)(?:\|{STRING}\|)? {NODE}",
-        r"    end",
-        r"  end",
-        r"  classDef \w+ [\w\-:,#]+",
-        rf"  class {NODE}(?:,{NODE})* \w+",
-    )
-]
 
 
 @pytest.mark.parametrize("word", WORDS)

@@ -89,6 +89,13 @@ WAYS = {
         "    def step(self, grad):\n        return self.opt.apply_gradient(grad)\n",
         ("Agent.__init__", "Agent.opt", How.FIELD),
     ),
+    "a generator": (
+        "\n\ndef states(params, grads):\n    optimizer = make(params)\n    for grad in grads:\n"
+        "        optimizer = optimizer.apply_gradient(grad)\n        yield optimizer\n\n"
+        "def last(params, grads):\n    for optimizer in states(params, grads):\n        pass\n"
+        "    return optimizer.target\n",
+        ("states", "last", How.CALL),
+    ),
     "a partial": (
         "from functools import partial\n\n\ndef step(optimizer, grad):\n"
         "    return optimizer.apply_gradient(grad)\n\n"

@@ -56,9 +56,10 @@ class Reach:
         return {name: roots for name, roots in found.items() if roots}
 
     def returned(self, function: t.Function) -> Roots:
-        """What the results of a function carry."""
+        """What the results of a function carry, or what a generator yields."""
         frames = self._frames.get(function.id, ())
-        return NONE.union(*(self.of(frame.returned) for frame in frames))
+        found = NONE.union(*(self.of(frame.returned) for frame in frames))
+        return found | self.of(frozenset({Container(function.id, "iterator")}))
 
     def holder(self, class_id: NodeId, name: str) -> NodeId:
         """The class that a field is told under: the one that declares it, else the root of the family."""
