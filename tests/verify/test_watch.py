@@ -181,3 +181,24 @@ def test_optimizers_of_one_shape_are_replayed_each_with_its_own_numbers(tmp_path
     told = after.told["replay"]
     assert told["steps"] == 6
     assert all(one["ratio"] <= LIMIT for one in told["found"]), told
+
+
+GOES_ON = """
+from flax import optim
+state = optim.Momentum(0.1).create(PARAMS)
+try:
+  for number in range(100_000):
+    state = state.apply_gradient(state.target)
+finally:
+  open('ended', 'w').close()
+"""
+
+
+def test_a_program_that_made_its_steps_does_not_go_on_beside_the_replay(tmp_path: Path) -> None:
+    (tmp_path / "train.py").write_text(TWO + GOES_ON)
+    folder = str(tmp_path / "old")
+    task = Task("before", folder, wheel=str(fetch()), steps=3, x64=True, replay=True)
+    found = run(COMMAND, tmp_path, task, "before")
+    assert (found.code, list(found.steps.values())) == (0, [3])
+    assert (tmp_path / "ended").exists()
+    assert found.told["replay"] == {}

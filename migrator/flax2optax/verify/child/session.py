@@ -2,6 +2,7 @@
 
 import atexit
 import contextlib
+import ctypes
 import json
 import os
 import platform
@@ -34,6 +35,7 @@ class Session:
         self._patches = contextlib.ExitStack()
         self._finished = threading.Lock()
         self._done = False
+        self._limited = False
 
     def jax_is_there(self, jax: ModuleType) -> None:
         """The aliases of removed names, the clock of the compiler, the losses."""
@@ -47,7 +49,7 @@ class Session:
         jax.monitoring.register_event_duration_secs_listener(self._compiled)
         if not self.task.light:
             watch_loss(jax, self.recorder.take)
-        atexit.register(self.finish)
+        atexit.register(self._at_exit)
 
     def flax_is_there(self, flax: ModuleType) -> None:
         """Before: the served flax.optim. Both: wider parameters where the task asks for them.
@@ -130,11 +132,18 @@ class Session:
         if outcome["steps"] or not (folder / OUTCOME).exists():
             (folder / OUTCOME).write_text(json.dumps(outcome, default=str))
 
+    def _at_exit(self) -> None:
+        self.finish()
+        if self._limited:
+            self._end()
+
     def _limit_reached(self) -> None:
+        self._limited = True
+        _stop(threading.main_thread())
         threading.Thread(target=self._end, name="flax2optax", daemon=True).start()
 
     def _end(self) -> None:
-        """Enough steps: the program need not go on."""
+        """Enough steps: the program need not go on, and however it ended meanwhile was our doing."""
         self.finish()
         for stream in (sys.stdout, sys.stderr):
             with contextlib.suppress(Exception):
@@ -144,6 +153,12 @@ class Session:
     def _compiled(self, event: str, seconds: float, **_: Any) -> None:
         if event.startswith(COMPILE):
             self.compiling += seconds
+
+
+def _stop(thread: threading.Thread) -> None:
+    """Let a thread exit at its next line, as by `sys.exit()`; a program that went on would take the replay's time."""
+    number = ctypes.c_ulong(thread.ident or 0)
+    ctypes.pythonapi.PyThreadState_SetAsyncExc(number, ctypes.py_object(SystemExit))
 
 
 def _peak(devices: Any) -> int:
