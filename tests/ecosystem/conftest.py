@@ -8,9 +8,6 @@ from pathlib import Path
 import pytest
 from ecosystem_packages import read_manifest, unpack
 
-from flax2optax.verify import fetch
-
-LAUNCHER = Path(__file__).with_name("launch.py")
 PACKAGES = {one.name: one for one in read_manifest()}
 Run = Callable[..., "subprocess.CompletedProcess[str]"]
 
@@ -53,31 +50,6 @@ def after(
         return top / name
 
     return folder
-
-
-@pytest.fixture(scope="session")
-def train(tmp_path_factory: pytest.TempPathFactory) -> Callable[[str, Path, str], Path]:
-    """Train what a package trains, in a process of its own.
-
-    The steps are tiny and compiling them is not, so XLA's optimizations are off, alike before and after.
-    """
-    fetch()
-    settings = {
-        "JAX_PLATFORMS": "cpu",
-        "JAX_DISABLE_MOST_OPTIMIZATIONS": "1",
-        "JAX_COMPILATION_CACHE_DIR": str(tmp_path_factory.mktemp("compiled")),
-        "JAX_PERSISTENT_CACHE_MIN_COMPILE_TIME_SECS": "0",
-        "JAX_PERSISTENT_CACHE_MIN_ENTRY_SIZE_BYTES": "-1",
-    }
-
-    def run(name: str, folder: Path, side: str) -> Path:
-        out = tmp_path_factory.mktemp(f"{name}-{side}")
-        command = [sys.executable, str(LAUNCHER), name, str(folder), side, str(out)]
-        done = _run(command, settings, out)
-        assert done.returncode == 0, done.stderr[-4000:]
-        return out
-
-    return run
 
 
 def _run(

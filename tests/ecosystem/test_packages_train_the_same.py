@@ -1,80 +1,71 @@
-"""The packages' own training, before on the real flax.optim and after on Optax, comes to the same parameters.
+"""The packages' own training is proven the same by `flax2optax verify`, one command each, their sources as published."""
 
-Both run in child processes under one launcher.
-In float64 the calibrated criterion decides; in the packages' own float32 the last parameters are within 1e-6.
-"""
-
+import json
+import shutil
 from pathlib import Path
+from typing import Any
 
-import numpy as np
 import pytest
 from ecosystem_packages import read_manifest
 
-from flax2optax.verify.programs import CONTROLS
-from flax2optax.verify.verdict import Leaves, Run, judge
-
+LAUNCHER = Path(__file__).with_name("launch.py")
 MIGRATES = [one.name for one in read_manifest() if one.role == "migrates"]
-PROGRAMS = {"jraph": 1, "dopamine-rl": 7}
-TOLERANCE = 1e-6
+OPTIMIZERS = {"jraph": 1, "dopamine-rl": 7}
+STEPS = {"jraph": 20, "dopamine-rl": 7 * 30}
+QUIETLY = ("--platform", "cpu", "--no-timing", "-q", "--output-format", "json")
 
 
-@pytest.fixture(scope="module", params=MIGRATES)
-def runs(request, before, after, train) -> tuple[Path, Path, int]:
-    name = request.param
-    old = train(name, before(name), "before")
-    return old, train(name, after(name), "after"), PROGRAMS[name]
+@pytest.fixture
+def verify(tool, tmp_path, monkeypatch):
+    """The report of a proof; steps are tiny and compiling them is not, so XLA's optimizations are off."""
+    monkeypatch.setenv("JAX_DISABLE_MOST_OPTIMIZATIONS", "1")
+
+    def run(name: str, *trees: str | Path) -> dict[str, Any]:
+        command = ("--", "python", LAUNCHER, name)
+        done = tool("verify", *trees, *QUIETLY, *command, cwd=tmp_path)
+        assert done.stdout, done.stderr
+        return json.loads(done.stdout)
+
+    return run
 
 
-def test_in_float64_they_part_by_rounding_alone(runs):
-    old, new, count = runs
-    programs = sorted(path.name for path in new.iterdir())
-    assert len(programs) == count
-    for name in programs:
-        controls = [read(old / name, f"float64-{seed}") for seed in CONTROLS]
-        first = read(old / name, "float64-0")
-        assert moved(first)
-        assert {leaf.dtype for leaf in first[-1].values()} == {np.dtype("float64")}
-        verdict = judge(first, controls, read(new / name, "float64-0"))
-        assert verdict.equal, (name, verdict)
+@pytest.mark.parametrize("name", MIGRATES)
+def test_a_package_trains_the_same(name, before, verify):
+    found = verify(name, before(name), "--steps", "0" if name == "dopamine-rl" else "20")
+    assert found["answer"] == "equal to rounding", found["sentence"]
+    assert [(one["name"], one["verdict"]["equal"]) for one in found["evidence"]] == [
+        ("free run in float64", True),
+        ("replay in float64", True),
+        ("free run in the program's own type", True),
+    ]
+    free, replay, _ = found["evidence"]
+    assert free["steps"] == replay["steps"] == STEPS[name]
+    assert (
+        len({leaf.partition(": ")[0] if ": " in leaf else "" for leaf in free["table"]})
+        == (OPTIMIZERS[name])
+    )
+    assert free["disturbed"]
+    assert len(found["losses"]["before"]) == STEPS[name]
 
 
-def test_in_float32_they_end_alike(runs):
-    old, new, _ = runs
-    for program in new.iterdir():
-        last, now = read(old / program.name, "float32")[-1], read(program, "float32")[-1]
-        assert last.keys() == now.keys()
-        worst = max(float(np.max(np.abs(last[leaf] - now[leaf]))) for leaf in last)
-        assert worst <= TOLERANCE, program.name
+def test_a_rate_that_is_a_little_wrong_is_seen(before, after, verify, tmp_path):
+    wrong = Path(shutil.copytree(after("jraph"), tmp_path / "wrong"))
+    module = wrong / "jraph" / "ogb_examples" / "train_flax.py"
+    text = module.read_text()
+    assert text.count("optax.adam(1e-4)") == 1
+    module.write_text(text.replace("adam(1e-4)", "adam(1e-4 * (1 + 1e-8))"))
+    trees = ("--before", before("jraph"), "--after", wrong, "--steps", "3")
+    found = verify("jraph", *trees)
+    assert (found["answer"], found["step"]) == ("differs", 1)
 
 
-def test_every_program_is_another(runs):
-    """A setting that does not arrive would train the same thing twice."""
-    old, _, count = runs
-    lasts = [read(path, "float64-0")[-1] for path in old.iterdir()]
-    assert len({b"".join(leaf.tobytes() for leaf in last.values()) for last in lasts}) == count
-
-
-def test_a_rule_that_is_a_little_wrong_is_seen(runs):
-    """The comparison itself: a run disturbed far less than the smallest mistake is not the same run."""
-    old, _, _ = runs
-    for program in old.iterdir():
-        first = read(program, "float64-0")
-        controls = [read(program, f"float64-{seed}") for seed in CONTROLS]
-        wrong = [{name: leaf * (1 + 1e-8) for name, leaf in step.items()} for step in first]
-        assert not judge(first, controls, wrong).equal, program.name
-
-
-def read(program: Path, run: str) -> Run:
-    """The recorded steps of one run, in order."""
-    steps: dict[int, dict[str, np.ndarray]] = {}
-    with np.load(program / f"{run}.npz") as arrays:
-        for key in arrays.files:
-            number, _, leaf = key.partition("|")
-            steps.setdefault(int(number), {})[leaf] = arrays[key]
-    return [steps[number] for number in sorted(steps)]
-
-
-def moved(steps: Run) -> bool:
-    """Whether most leaves are trained (jraph's globals are zeros); a run that does nothing would prove nothing."""
-    first: Leaves = steps[0]
-    return sum(np.any(first[leaf] != steps[-1][leaf]) for leaf in first) > len(first) / 2
+def test_a_package_that_fails_for_reasons_of_its_own_is_no_difference(before, verify, tmp_path):
+    broken = Path(shutil.copytree(before("jraph"), tmp_path / "broken"))
+    module = broken / "jraph" / "ogb_examples" / "train_flax.py"
+    module.write_text(module.read_text().replace("def train(", "def train(missing, "))
+    found = verify("jraph", broken)
+    assert (found["answer"], found["exit_code"]) == ("not run", 2)
+    assert found["sentence"].startswith(
+        "The program before fails for reasons of its own before its first optimizer step, "
+        "with exit code 1: TypeError: "
+    )
