@@ -31,7 +31,7 @@ th,td{padding:6px 10px;text-align:left;border-bottom:1px solid var(--line);white
 tr:last-child>*{border-bottom:0}thead th{background:var(--panel);color:var(--soft);font-weight:600}
 .heat th+th,.heat td{text-align:center}.heat td{padding:4px 6px;min-width:34px;font:.75rem ui-monospace,monospace}
 .heat tbody th{position:sticky;left:0;background:var(--back);font:.8rem ui-monospace,monospace;max-width:42vw;
-overflow:hidden;text-overflow:ellipsis}
+overflow:hidden;text-overflow:ellipsis;direction:rtl}
 svg{display:block;width:100%;height:auto;background:var(--panel);border:1px solid var(--line);border-radius:6px}
 svg text{font:11px ui-monospace,monospace;fill:var(--soft)}
 .grid{stroke:var(--line)}polyline{fill:none;stroke-width:2}
@@ -79,7 +79,7 @@ def _comparisons(report: Report) -> Iterator[str]:
     if not report.evidence:
         return
     yield "<h2>Comparisons</h2>"
-    heads = ("comparison", "verdict", "largest ratio", "leaf", "step", "steps compared")
+    heads = ("comparison", "verdict", "largest ratio", "leaf", "step", "of")
     yield from _table(heads, [_row(one) for one in report.evidence])
     yield (
         '<p class="key">The ratio is the difference over what a rounding error makes of it, '
@@ -113,7 +113,7 @@ def _heat(report: Report) -> Iterator[str]:
     yield "".join(f"<th>{at}</th>" for at in counters) + "</tr></thead><tbody>"
     for leaf, row in worst[:MOST_LEAVES]:
         cells = "".join(_cell(ratio) for ratio in row)
-        yield f'<tr><th title="{escape(leaf)}">{escape(leaf)}</th>{cells}</tr>'
+        yield f'<tr><th title="{escape(leaf)}"><bdi>{escape(leaf)}</bdi></th>{cells}</tr>'
     yield "</tbody></table></div>"
     left = len(worst) - MOST_LEAVES
     more = f" {left} leaves with smaller ratios are not shown." if left > 0 else ""
