@@ -87,3 +87,19 @@ def test_a_field_of_a_class_that_is_no_record_is_only_assumed():
     )
     outcome = migrated_project({"agent.py": plain}, todo=False)
     assert not outcome.changes
+
+
+def test_a_folder_with_a_hyphen_is_imported_by_its_name():
+    modules = {
+        "my-project/state.py": STATE,
+        "my-project/likelihood.py": OTHER,
+        "my-project/train.py": TRAIN.format(line="pass")
+        .replace("from state", "from my_project.state")
+        .replace("import likelihood", "from my_project import likelihood"),
+    }
+    outcome = migrated_project(modules, todo=False)
+    assert told(outcome) == []
+    assert {one.source.display for one in outcome.changes} == {
+        "my-project/state.py",
+        "my-project/train.py",
+    }

@@ -112,8 +112,17 @@ class Program:
 
     def absolute(self, path: str, dotted: str) -> str | None:
         """Search the file's own folder and each folder above it up to the root, then `src`-like folders."""
-        if dotted.split(".")[0] in NEVER_OURS:
+        first, *rest = dotted.split(".")
+        if first in NEVER_OURS:
             return None
+        found = self._upwards(path, dotted)
+        if (
+            found is None and "_" in first
+        ):  # a repository's folder `my-project`, imported by its name
+            found = self._upwards(path, ".".join((first.replace("_", "-"), *rest)))
+        return found
+
+    def _upwards(self, path: str, dotted: str) -> str | None:
         folder = os.path.dirname(path)
         while True:
             for place in (folder, os.path.join(folder, "src")):

@@ -41,21 +41,18 @@ def plan_step(draft: Draft, module: t.Module, use: Occurrence, known: FlowFacts)
         draft.stop(flow, "FXO301", use.node.id, "the gradients of this step are not in the call")
         return
     gradients = averaged(draft, module, use, known.axis, (Hole(step.gradients.value.id),))
-    written = write_step(draft, module, use, step, known, gradients)
+    statement = statement_of(use.above, module)
+    spelled = known.rate is not Rate.STATE and (known.bare or known.rate is not Rate.CONSTRUCTOR)
+    if spelled and (statement is None or not simple(step.optimizer)):
+        written = _as_call(draft, module, use, step, known, gradients)
+    else:
+        written = write_step(draft, module, use, step, known, gradients)
     if written is None:
         return
     if known.rate is Rate.CONSTRUCTOR and not known.bare:
         draft.edit(flow, Replace(use.node.func.attr_id, ("apply_gradients",)))
         if step.gradients.keyword is None or known.axis:
             draft.edit(flow, Replace(step.gradients.id, pieces("grads=", gradients)))
-        return
-    statement = statement_of(use.above, module)
-    if written.lines and statement is None:
-        draft.stop(
-            flow, "FXO502", use.node.id,
-            "this step needs lines of its own, and stands where none can be put before it",
-            "give the call a statement of its own",
-        )  # fmt: skip
         return
     if statement is not None and written.lines:
         draft.edit(flow, InsertBefore(statement.line, written.lines))
@@ -66,17 +63,28 @@ def write_step(
     draft: Draft, module: t.Module, use: Occurrence, step: Step, known: FlowFacts, gradients: Pieces
 ) -> Written | None:
     """What a step becomes; None where it has been stopped."""
-    assert use.flow is not None
-    flow = draft.flow(use.flow)
-    problem = step.problem or _problem(draft, use, step, known)
-    if problem is not None:
-        draft.stop(flow, problem[0], use.node.id, problem[1])
+    if _is_stopped(draft, use, step, known):
+        return None
+    if not simple(step.optimizer) and (known.bare or known.rate is not Rate.CONSTRUCTOR):
+        message = (
+            "the optimizer of this step is an expression, which would be evaluated more than once"
+        )
+        assert use.flow is not None
+        draft.stop(draft.flow(use.flow), "FXO502", use.node.id, message)
         return None
     if known.rate is Rate.STATE:
         return _with_state_rate(draft, module, use, step, known, gradients)
     if known.rate is Rate.CONSTRUCTOR and not known.bare:
         return Written((), pieces(step.optimizer.id, ".apply_gradients(grads=", gradients, ")"))
     return _spelled_out(draft, module, use, step, known, gradients)
+
+
+def _is_stopped(draft: Draft, use: Occurrence, step: Step, known: FlowFacts) -> bool:
+    assert use.flow is not None
+    problem = step.problem or _problem(draft, use, step, known)
+    if problem is not None:
+        draft.stop(draft.flow(use.flow), problem[0], use.node.id, problem[1])
+    return problem is not None
 
 
 def _problem(draft: Draft, use: Occurrence, step: Step, known: FlowFacts) -> tuple[str, str] | None:
@@ -92,11 +100,6 @@ def _problem(draft: Draft, use: Occurrence, step: Step, known: FlowFacts) -> tup
             return "FXO502", "the hyperparameters of this step are not the optimizer's own"
     if known.rate is Rate.GROUPS and len(step.overrides.groups) != known.groups:
         return "FXO502", "only some steps give every group a learning rate"
-    if not simple(step.optimizer) and known.rate is not Rate.CONSTRUCTOR:
-        return (
-            "FXO502",
-            "the optimizer of this step is an expression, which would be evaluated more than once",
-        )
     return None
 
 
@@ -134,6 +137,25 @@ def _spelled_out(
     return Written(tuple(lines), value)
 
 
+def _as_call(
+    draft: Draft, module: t.Module, use: Occurrence, step: Step, known: FlowFacts, gradients: Pieces
+) -> Written | None:
+    """The same in one call: no lines can be put before it, or the optimizer is not to be evaluated again."""
+    assert use.flow is not None
+    if _is_stopped(draft, use, step, known):
+        return None
+    draft.support(draft.flow(use.flow), module, "apply_update")
+    rate: Pieces = ()
+    if known.rate in (Rate.STEP, Rate.MIXED):
+        found = _rate(draft, module, use, step, known, [], inline=True)
+        if found is None:
+            return None
+        rate = pieces(", learning_rate=", found)
+    more = tuple(_passed_on(step, known))
+    of = Hole(step.optimizer.id)
+    return Written((), pieces("apply_update(", of, ", ", gradients, rate, more, ")"))
+
+
 def _passed_on(step: Step, known: FlowFacts) -> Iterator[str | Hole]:
     """What the transformation's update is told."""
     if known.rate is Rate.GROUPS:
@@ -153,6 +175,8 @@ def _rate(
     step: Step,
     known: FlowFacts,
     lines: list[Pieces],
+    *,
+    inline: bool = False,
 ) -> Pieces | None:
     """The rate as it may stand in a lambda; evaluated once. None where the flow has been stopped."""
     assert use.flow is not None
@@ -162,7 +186,7 @@ def _rate(
             message = "some steps give a learning rate and this one does not; the constructor's cannot be seen here"
             draft.stop(draft.flow(use.flow), "FXO502", use.node.id, message)
         return own
-    if simple(step.rate) and not isinstance(step.rate, t.Subscript):
+    if inline or (simple(step.rate) and not isinstance(step.rate, t.Subscript)):
         return (Hole(step.rate.id),)
     name = draft.fresh(use.above, "learning_rate")
     lines.append(pieces(f"{name} = ", step.rate.id))

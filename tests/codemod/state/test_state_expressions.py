@@ -1,0 +1,56 @@
+"""Steps that stand inside of an expression, and steps of an expression."""
+
+import pytest
+from state_programs import program, refused, trains_the_same
+
+BOX = "BOX = []\n\n\ndef held(optimizer):\n  BOX.append(optimizer)\n  return BOX.pop()"
+INSIDE = {
+    "a comprehension": "return [o.apply_gradient(g, learning_rate=lr * 2) for o, g in [(optimizer, grads)]][0]",
+    "a conditional expression": "return optimizer.apply_gradient(grads, learning_rate=lr) if optimizer else None",
+    "a lambda": "return (lambda o: o.apply_gradient(grads, learning_rate=lr))(optimizer)",
+    "a call of the optimizer's": "return held(optimizer).apply_gradient(grads, learning_rate=lr)",
+}
+
+
+def test_a_state_that_would_be_evaluated_twice():
+    make = "return optim.LARS(RATE).create(params)"
+    refused(program(INSIDE["a call of the optimizer's"], make, BOX), "FXO502")
+
+
+@pytest.mark.parametrize("step", INSIDE.values(), ids=INSIDE)
+def test_a_step_with_a_rate(step, tmp_path):
+    after = trains_the_same(program(step, head=BOX), tmp_path)
+    assert "apply_update(" in after
+
+
+def test_a_step_of_the_constructors_rate_needs_none(tmp_path):
+    after = trains_the_same(
+        program("return [optimizer.apply_gradient(grads) for _ in range(1)][0]"), tmp_path
+    )
+    assert "apply_update" not in after
+
+
+BARE = """\
+import jax
+import jax.numpy as jnp
+from flax import optim
+
+BOX = []
+
+
+def held(optimizer):
+  BOX.append(optimizer)
+  return BOX.pop()
+
+
+def probe():
+  optimizer = optim.Momentum(0.1, 0.8).create((jnp.ones(3), jnp.zeros(2)))
+  for i in range(5):
+    grads = jax.tree_util.tree_map(lambda p: jnp.sin(p + i), optimizer.target)
+    optimizer = held(optimizer).apply_gradient(grads)
+    yield {'params': optimizer.target}
+"""
+
+
+def test_params_that_are_a_tuple_are_evaluated_once(tmp_path):
+    assert "apply_update(held(optimizer), grads)" in trains_the_same(BARE, tmp_path)
