@@ -29,12 +29,12 @@ def main(mebibytes: int) -> None:
         for optimizer in ("Adam()", "LARS()"):
             target = Path(folder) / "converted"
             make(source, mebibytes << 20, optimizer)
-            seconds, memory = convert(source, target, optimizer)
+            runs = [convert(source, target, optimizer) for _ in range(2)]
+            seconds, memory = min(run[0] for run in runs), max(run[1] for run in runs)
             print(
                 f"{optimizer} of {size:.0f} MiB against copying it  {seconds / copying:6.2f}  (goal 3)"
             )
             print(f"peak resident memory of that, MiB  {memory:6.0f}  (goal 600)")
-            target.unlink()
 
 
 def make(place: Path, size: int, optimizer: str = "Adam()") -> None:
@@ -49,6 +49,8 @@ def make(place: Path, size: int, optimizer: str = "Adam()") -> None:
     tree = {"target": dict.fromkeys(names, leaf), "state": {"step": step, "param_states": states}}
     with open(place, "wb") as file:
         pack(tree, file)
+        file.flush()
+        os.fsync(file.fileno())
 
 
 def copy(source: Path, target: Path) -> float:
@@ -72,6 +74,7 @@ def blocks(handle: int) -> Iterator[bytes]:
 
 def convert(source: Path, target: Path, optimizer: str) -> tuple[float, float]:
     """Seconds and mebibytes of the command."""
+    target.unlink(missing_ok=True)
     command = [sys.executable, "-c", PROGRAM, "checkpoint", "-q", "--optimizer", optimizer]
     start = time.perf_counter()
     child = subprocess.Popen([*command, str(source), str(target)])

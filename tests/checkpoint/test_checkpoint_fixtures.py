@@ -35,6 +35,7 @@ FIXTURES = (
     "state_with_dynamic_scale",
     "lars_rate_each_step",
     "adafactor_rate_each_step",
+    "mixture_multi_with_rate_per_group",
 )
 
 

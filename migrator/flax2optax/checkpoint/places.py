@@ -178,7 +178,8 @@ def signs(tx: Any, params: Any, wanted: Sequence[Place], steps: int = 3) -> dict
     ones = jax.tree_util.tree_map(jnp.ones_like, start)
     tree, state = start, _with_rate(tx.init(start))
     first = dict(leaves(serialization.to_state_dict(state)))
-    update = jax.jit(tx.update) if any(place.prefix for place in wanted) else tx.update
+    update = _update(tx)
+    update = jax.jit(update) if any(place.prefix for place in wanted) else update
     for _ in range(steps):
         updates, state = update(ones, state, tree)
         tree = jax.tree_util.tree_map(jnp.add, tree, updates)
@@ -193,6 +194,18 @@ def signs(tx: Any, params: Any, wanted: Sequence[Place], steps: int = 3) -> dict
         return 0 if _sign(leaf) < 0 < _sign(moved[place.param]) else _sign(leaf)
 
     return {place.path: sign(place) for place in wanted}
+
+
+class _Rates:
+    """The rates of all groups, as the rule for MultiOptimizer lets a step give them."""
+
+    def __getitem__(self, group: Any) -> float:
+        return 0.1
+
+
+def _update(tx: Any) -> Any:
+    whole = optax.with_extra_args_support(tx)
+    return lambda grads, state, params: whole.update(grads, state, params, learning_rates=_Rates())
 
 
 def _with_rate(state: Any) -> Any:

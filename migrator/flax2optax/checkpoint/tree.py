@@ -79,18 +79,18 @@ class Array:
         changed = self.negated or self.stored is not None
         for piece in self.pieces:
             for block in piece.blocks():
-                yield memoryview(self._change(block)) if changed else block
+                yield self._change(block) if changed else block
 
     def cast(self, dtype: str) -> "Array":
         """Return the array in another dtype."""
         return replace(self, dtype=dtype, stored=self.stored or self.dtype)
 
-    def _change(self, block: memoryview) -> bytes:
+    def _change(self, block: memoryview) -> memoryview:
         import numpy as np
 
         values = np.frombuffer(block, numpy_dtype(self.stored or self.dtype))
-        values = values.astype(numpy_dtype(self.dtype))
-        return bytes((-values if self.negated else values).tobytes())
+        values = values.astype(numpy_dtype(self.dtype), copy=not self.negated)
+        return (np.negative(values) if self.negated else values).view(np.uint8).data
 
     def tobytes(self) -> bytes:
         """Return all bytes at once."""
