@@ -34,6 +34,12 @@ _KEYS, _LAYOUT = "FXO702", "FXO701"
 _NAMES = frozenset({"target", "param_states"})
 _INSIDE = frozenset({"target", "state"})
 _HELP = "`flax2optax checkpoint OLD NEW` converts old files, params and counters together"
+# Without one of these in its text, a module neither restores nor names a field.
+_WORDS = (
+    *(f"{quote}{name}{quote}" for name in sorted(_NAMES | _INSIDE) for quote in ("'", '"')),
+    *(name.rsplit(".", 1)[-1] for name in RESTORE),
+    "to_state_dict",
+)
 _TRAINING = frozenset({"apply", "method", "method_value", "definition_attribute", "mixed"})
 _MISSING = frozenset({"KeyError", "LookupError", "Exception", "BaseException"})
 
@@ -49,7 +55,7 @@ def note_layouts(draft: Draft, uses: dict[str, list[Occurrence]]) -> None:
         for use in found
         if use.flow is not None and use.kind in _TRAINING
     }
-    modules = list(facts.program.modules.values())
+    modules = [one for one in facts.program.modules.values() if _may_matter(draft, one)]
     found = [_search(draft, module) for module in modules]
     serialized = {site: roots for one in found for site, roots in one.serialized.items()}
     for module, one in zip(modules, found, strict=True):
@@ -57,6 +63,11 @@ def note_layouts(draft: Draft, uses: dict[str, list[Occurrence]]) -> None:
             _tell_restored(draft, call, roots, trained)
         for use in one.addressed:
             _tell_keys(draft, module, use, serialized)
+
+
+def _may_matter(draft: Draft, module: t.Module) -> bool:
+    text = draft.facts.program.read(module.path) or ""
+    return any(word in text for word in _WORDS)
 
 
 @dataclass(slots=True)
