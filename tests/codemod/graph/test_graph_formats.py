@@ -24,7 +24,7 @@ WORDS = [
 TEXT = """\
 1 flow in 4 modules: 1 migrates.
 
-flow-1: Adam: migrates (state form, 11 edits in 3 files)
+flow-1: Adam: migrates (state form, 6 edits in 3 files)
   main.py
         6  main                  reads TrainState.optimizer; reads its params; stores TrainState.optimizer; gets it from make; hands it to train_step
   make.py
