@@ -61,7 +61,7 @@ def test_a_recording_is_written_step_by_step(folder: Path) -> None:
     assert many < few + STEP
 
 
-def test_recordings_are_compared_with_two_steps_of_each_in_memory_at_most(folder: Path) -> None:
+def test_recordings_are_compared_step_by_step(folder: Path) -> None:
     def compared(count: int) -> int:
         old = write(folder / f"old{count}", flax_step, count)
         noisy = [write(folder / f"c{count}-{n}", flax_step, count, n * 2e-16) for n in (1, 2, 3)]
@@ -70,4 +70,4 @@ def test_recordings_are_compared_with_two_steps_of_each_in_memory_at_most(folder
 
     few, many = compared(FEW), compared(MANY)
     assert many < few + STEP
-    assert few < 2 * RUNS * STEP + 10 * STEP  # their stack, and one difference at a time
+    assert few < 4 * RUNS * STEP  # one step of each, their stack, and which of it is finite

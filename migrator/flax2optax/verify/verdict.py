@@ -171,7 +171,7 @@ def _on_host(leaf: Any) -> Array:
 
 
 def _wide(array: Array) -> Array:
-    return array.astype(np.complex128 if np.iscomplexobj(array) else np.float64)
+    return array.astype(np.complex128 if np.iscomplexobj(array) else np.float64, copy=False)
 
 
 def _different(step: int, path: str, detail: str) -> Verdict:
