@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 from recordings import written
 
-from flax2optax.verify.recording import LEAVES, STEPS, LazyRun, Recording, Writer
+from flax2optax.verify.recording import LEAVES, STEPS, Recording, Writer
 
 
 def test_a_line_that_was_cut_off_is_no_step(tmp_path: Path) -> None:
@@ -40,7 +40,7 @@ def test_what_was_written_is_read(tmp_path: Path) -> None:
         "one": np.float64(np.nan),
     }
     recording = written(tmp_path, [{"params": trees}])
-    (found,) = LazyRun(recording, [step.parts["params"] for step in recording.steps])
+    found = recording.tree(recording.steps[0].parts["params"])
     for name, array in trees.items():
         np.testing.assert_array_equal(found[name], array)
         assert found[name].dtype == np.asarray(array).dtype

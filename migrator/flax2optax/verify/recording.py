@@ -6,11 +6,11 @@ Only one step is in memory at a time, on the way in and on the way out.
 """
 
 import json
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from hashlib import blake2b
 from pathlib import Path
-from typing import Any, Final, Self, overload
+from typing import Any, Final, Self
 
 import ml_dtypes  # noqa: F401  (NumPy learns bfloat16 from it)
 import numpy as np
@@ -103,26 +103,6 @@ class Recording:
     def tree(self, part: Part) -> dict[str, Array]:
         """One tree."""
         return {path: self.array(ref) for path, ref in part.items()}
-
-
-class LazyRun(Sequence[dict[str, Array]]):
-    """Steps of a recording as the verdict wants them: read when they are looked at, and then let go."""
-
-    def __init__(self, recording: Recording, steps: Sequence[Part]) -> None:
-        self.recording = recording
-        self.parts = steps
-
-    def __len__(self) -> int:
-        return len(self.parts)
-
-    @overload
-    def __getitem__(self, index: int) -> dict[str, Array]: ...
-    @overload
-    def __getitem__(self, index: slice) -> "LazyRun": ...
-    def __getitem__(self, index: int | slice) -> "dict[str, Array] | LazyRun":
-        if isinstance(index, slice):
-            return LazyRun(self.recording, self.parts[index])
-        return self.recording.tree(self.parts[index])
 
 
 def _name_of(dtype: Any) -> str:
