@@ -4,6 +4,7 @@ The process before steps the real flax.optim again from its own recording, and f
 The process after steps its transformation from the same inputs and says how far the results are apart.
 """
 
+import importlib
 from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any, Final
@@ -32,10 +33,16 @@ class CannotReplayError(Exception):
 
 def replay(task: Task, places: Mapping[str, Any]) -> dict[str, Any]:
     """Before: write the results. After: compare with them."""
-    with jax.enable_x64(True):
+    with _double_precision():
         if task.side == "before":
             return _before(task, places)
         return _after(task, places)
+
+
+def _double_precision() -> Any:
+    """Before jax 0.8 it was experimental."""
+    module: Any = jax if hasattr(jax, "enable_x64") else importlib.import_module("jax.experimental")
+    return module.enable_x64(True)
 
 
 def _before(task: Task, places: Mapping[str, Any]) -> dict[str, Any]:
