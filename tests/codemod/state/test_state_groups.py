@@ -88,3 +88,33 @@ def test_one_rate_for_a_focus(tmp_path):
 def test_comments_between_groups_stay(tmp_path):
     make = MAKE.replace("(v, optim", "# The head.\n    (v, optim")
     assert "# The head." in trains_the_same(program(step(RATES), make), tmp_path)
+
+
+BOTH = f"""
+if {{which}}:
+  {HYPER}
+  return optimizer.apply_gradient(grads, hyper_params={RATES})
+return optimizer.apply_gradient(grads, learning_rate=lr)
+"""
+
+
+def test_some_steps_give_each_group_its_rate_and_others_one_for_all(tmp_path):
+    after = trains_the_same(program(BOTH.format(which="RATE > 1."), MAKE), tmp_path)
+    assert "learning_rates=[lr] * 2" in after
+
+
+def test_a_single_optimizer_beside_groups(tmp_path):
+    make = "if RATE < 1.:\n  return optim.Momentum(beta=0.8).create(params)" + MAKE
+    after = trains_the_same(program(BOTH.format(which="RATE > 1."), make), tmp_path)
+    assert "scale_by_group_rate(0))" in after
+
+
+def test_a_group_that_is_also_an_optimizer_of_its_own():
+    make = """
+    one = optim.Momentum(beta=0.8)
+    w = ModelParamTraversal(lambda path, _: path.endswith('w'))
+    if RATE < 1.:
+      return one.create(params)
+    return optim.MultiOptimizer((w, one), (w, optim.Adam(0.1))).create(params)
+    """
+    refused(program(BOTH.format(which="RATE > 1."), make), "FXO502")

@@ -6,6 +6,7 @@ from collections.abc import Callable
 
 from flax2optax.codemod.index import tree as t
 from flax2optax.codemod.index.tree import NodeId
+from flax2optax.codemod.infer.flows import sites
 from flax2optax.codemod.infer.values import OptimizerClass
 from flax2optax.codemod.plan.classes import names_the_class, plan_indirect
 from flax2optax.codemod.plan.computed import by_any_arguments
@@ -93,6 +94,12 @@ def _build(draft: Draft, module: t.Module, use: Occurrence, name: str, known: Fl
         if groups is None:
             return
         written = groups
+    elif known.rate is Rate.GROUPS and use.node.id not in _held(draft, "inner"):
+        draft.support(flow, module, "scale_by_group_rate")
+        written = pieces(f"{optax}.chain(\v", *written, ",\v scale_by_group_rate(0))")
+    elif known.rate is Rate.GROUPS and use.node.id in _held(draft, "definition"):
+        message = f"this {name} is a group of a MultiOptimizer, and an optimizer of its own"
+        draft.stop(flow, "FXO502", use.node.id, message)
     need(draft, module, use, built)
     draft.edit(flow, Replace(use.node.id, written))
 
@@ -143,6 +150,16 @@ def _groups(
         chained = pieces(f"{optax}.chain(", definition, f", scale_by_group_rate({index}))")
         written += pieces(",\v " if index else "\v", "(", traversal, ", ", chained, ")")
     return (*written, ")")
+
+
+def _held(draft: Draft, by: str) -> set[NodeId]:
+    """Definitions in a MultiOptimizer, which adds the rate of their group ("inner"), or in an optimizer."""
+    return {
+        site
+        for owner, value in draft.facts.machine.owned_cells()
+        if isinstance(owner, tuple) and owner[0] == by
+        for site in sites(value)
+    }
 
 
 def _is_pair(argument: t.Argument) -> bool:

@@ -6,7 +6,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 
 from flax2optax.codemod.index import tree as t
-from flax2optax.codemod.infer.values import Part
+from flax2optax.codemod.infer.values import Other, Part
 from flax2optax.codemod.plan.constructors import Rate
 from flax2optax.codemod.plan.draft import Draft, pieces, simple, statement_of
 from flax2optax.codemod.plan.edits import Hole, InsertBefore, Pieces, Replace
@@ -91,7 +91,8 @@ def _problem(draft: Draft, use: Occurrence, step: Step, known: FlowFacts) -> tup
     assert use.flow is not None
     find = draft.facts.flows.find
     for source in step.overrides.sources:
-        value = draft.facts.value(source.id)
+        # Another alternative has no such attribute, or was lost where an escape is reported already.
+        value = [a for a in draft.facts.value(source.id) if not isinstance(a, Other)]
         its = [
             isinstance(a, Part) and a.kind == "hyper_params" and find(a.site) == find(use.flow)
             for a in value
@@ -99,7 +100,8 @@ def _problem(draft: Draft, use: Occurrence, step: Step, known: FlowFacts) -> tup
         if not its or not all(its):
             return "FXO502", "the hyperparameters of this step are not the optimizer's own"
     if known.rate is Rate.GROUPS and len(step.overrides.groups) != known.groups:
-        return "FXO502", "only some steps give every group a learning rate"
+        if step.overrides.named.keys() != {"learning_rate"}:
+            return "FXO502", "only some steps give every group a learning rate"
     return None
 
 
@@ -158,7 +160,9 @@ def _as_call(
 
 def _passed_on(step: Step, known: FlowFacts) -> Iterator[str | Hole]:
     """What the transformation's update is told."""
-    if known.rate is Rate.GROUPS:
+    if known.rate is Rate.GROUPS and step.rate is not None:  # one for all
+        yield from pieces(",\v learning_rates=[", step.rate.id, f"] * {known.groups}")
+    elif known.rate is Rate.GROUPS:
         yield ",\v learning_rates=["
         for index, rate in enumerate(step.overrides.groups):
             yield from pieces(", " if index else "", rate.id)
