@@ -113,3 +113,10 @@ def test_a_support_stands_below_the_imports_in_the_style_of_the_file() -> None:
     assert after.startswith("import jax\n")
     assert after.endswith('\n\n\ndef f():\n\treturn "a"\n')
     assert "\n\n\ndef " in after and "\n  " not in after
+
+
+def test_a_line_takes_the_place_of_the_only_import() -> None:
+    before = '"""What it is."""\n\nimport flax\n\n\nx = flax.optim\n'
+    after = before.replace("x = flax.optim", "x = optax")
+    expected = '"""What it is."""\n\nimport optax\n\n\nx = optax\n'
+    assert settled(before, after, "import optax") == expected

@@ -1,6 +1,7 @@
 """A flow is migrated whole or not at all, across files too."""
 
-from migration import migrated, migrated_program, text_of, told
+import pytest
+from migration import migrated, migrated_program, migrated_project, text_of, told
 
 STATE = """\
 import flax
@@ -56,3 +57,64 @@ def test_what_a_function_nobody_calls_returns_stays_one_object():
     outcome = migrated(before)
     assert told(outcome) == []
     assert "TrainState.create(" in text_of(outcome, before)
+
+
+COMMON = "from flax import optim\n\nRATE = 0.1\n"
+USE = "{}\n\ntx = optim.Adam(RATE)\n"
+
+
+@pytest.mark.parametrize("line", ["from common import *", "from common import optim, RATE"])
+def test_an_import_that_only_others_use_goes_with_them(line):
+    modules = {"common.py": COMMON, "train.py": USE.format(line)}
+    outcome = migrated_project(modules, todo=False)
+    assert told(outcome) == []
+    assert text_of(outcome, COMMON, "common.py") == "\nRATE = 0.1\n"
+    assert "tx = optax.adam(RATE)" in text_of(outcome, "", "train.py")
+
+
+def test_an_import_that_others_still_use_stays():
+    use = USE.format("from common import *") + "print(optim)\n"
+    outcome = migrated_project({"common.py": COMMON, "train.py": use}, todo=False)
+    assert not outcome.changes
+    assert {one.location.path for one in told(outcome)} == {"common.py", "train.py"}
+
+
+def test_an_import_that_is_exported_by_name_stays():
+    text = COMMON + "__all__ = ['optim']\n"
+    outcome = migrated_project({"common.py": text}, todo=False)
+    assert {one.code for one in told(outcome)} == {"FXO101"}
+    assert not outcome.changes
+
+
+CLASS = """\
+import dataclasses
+from flax import optim
+
+
+@dataclasses.dataclass
+class Record:
+  opt: optim.Optimizer
+
+  @classmethod
+  def initial(cls, params):
+    return cls(opt=optim.Adam(0.1).create(params))
+"""
+STEP = "def step(record, grads):\n  return {}(opt=record.opt.apply_gradient(grads))\n"
+CALL = """\
+from records import Record
+from step import step
+
+
+def main(params):
+  record = step(Record.initial(params), params)
+  return record.opt.target
+"""
+
+
+@pytest.mark.parametrize("made", ["type(record)", "record.__class__"])
+def test_records_made_by_their_class_wherever_it_comes_from(made):
+    modules = {"records.py": CLASS, "step.py": STEP.format(made), "main.py": CALL}
+    outcome = migrated_project(modules, todo=False)
+    assert told(outcome) == []
+    assert len(outcome.changes) == 3
+    assert "record.opt.params" in text_of(outcome, "", "main.py")

@@ -13,19 +13,28 @@ from flax2optax.codemod.index import tree as t
 from flax2optax.codemod.index.program import Program
 from flax2optax.codemod.index.tree import Function, NodeId
 from flax2optax.codemod.index.walk import everything
-from flax2optax.codemod.infer.calls import Args, call_bound
+from flax2optax.codemod.infer.calls import Args, call_bound, call_function
 from flax2optax.codemod.infer.flows import Union, flows
 from flax2optax.codemod.infer.interpret import run_frame
 from flax2optax.codemod.infer.library import call_free
-from flax2optax.codemod.infer.machine import Machine
+from flax2optax.codemod.infer.machine import Frame, Machine
 from flax2optax.codemod.infer.neighbours import importers, touched
 from flax2optax.codemod.infer.objects import (
+    class_member,
     declared_fields,
     family,
     optimizer_base,
     subclasses,
 )
-from flax2optax.codemod.infer.values import FunctionRef, Instance, Optimizer, Value, one
+from flax2optax.codemod.infer.values import (
+    ClassRef,
+    FunctionRef,
+    Instance,
+    Optimizer,
+    TupleOf,
+    Value,
+    one,
+)
 
 MAX_PASSES = 6
 OPTIMIZER_NAME = re.compile(r"(^|_)opt(im|imizer|imiser)?s?\d*($|_)", re.IGNORECASE)
@@ -120,16 +129,34 @@ def _references(m: Machine, function: Function) -> list[FunctionRef]:
 def _call(m: Machine, function: Function, ref: FunctionRef) -> None:
     frame = m.frames[ref.frame]
     args = Args()
-    static = any("staticmethod" in str(m.values.get(d.id)) for d in function.decorators)
-    if function.owner is not None and not static:
+    decorated = " ".join(str(m.values.get(d.id)) for d in function.decorators)
+    if function.owner is not None and "staticmethod" not in decorated:
+        kind = ClassRef if "classmethod" in decorated else Instance
         owners = [function.owner.id, *subclasses(m, function.owner.id)]
         own = [
             c
             for c in owners
             if c == function.owner.id or function.name not in m.fields(("class", c))
         ]
-        args = args.before(frozenset(Instance(c) for c in own))
+        args = args.before(frozenset(kind(c) for c in own))
+        if function.name == "tree_unflatten" and _unflatten(m, frame, ref, args):
+            return
     call_free(m, frame, ref, args)
+
+
+def _unflatten(m: Machine, frame: Frame, ref: FunctionRef, args: Args) -> bool:
+    """JAX calls `tree_unflatten(cls, aux, children)` with what `tree_flatten` returned."""
+    classes = [a for a in args.get(0) if isinstance(a, ClassRef)]
+    flattened = [
+        call_function(m, frame, 0, found, Args([(one(Instance(a.class_)), 0)]))
+        for a in classes
+        for found in class_member(m, frame, a.class_, "tree_flatten")
+        if isinstance(found, FunctionRef)
+    ]
+    pairs = [a.items for v in flattened for a in v if isinstance(a, TupleOf) and len(a.items) == 2]
+    for children, aux in pairs:
+        call_function(m, frame, 0, ref, Args([(args.get(0), 0), (aux, 0), (children, 0)]))
+    return bool(pairs)
 
 
 def _believe(m: Machine, believed: dict[tuple[NodeId, str], Value]) -> bool:

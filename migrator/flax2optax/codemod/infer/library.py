@@ -65,7 +65,7 @@ WRAPPERS = frozenset({
     "jax.named_scope", "jax.make_jaxpr", "jax.xla_computation", "jax.experimental.shard_map.shard_map", "jax.shard_map", "chex.assert_max_traces",
 })  # fmt: skip
 HARMLESS = frozenset({
-    "builtins.print", "builtins.str", "builtins.repr", "builtins.type", "builtins.len", "builtins.id",
+    "builtins.print", "builtins.str", "builtins.repr", "builtins.len", "builtins.id",
     "builtins.isinstance", "builtins.hasattr", "builtins.callable", "builtins.bool", "builtins.hash",
     "absl.logging.info", "absl.logging.debug", "absl.logging.warning", "logging.info", "logging.debug",
     "logging.warning", "pprint.pprint", "jax.tree_util.tree_structure", "jax.tree_structure",
@@ -410,6 +410,12 @@ def _getattr(m: Machine, reader: Frame, node: t.Expression, args: Args) -> Value
     return escape(m, reader, node, "getattr", Args([(base, 0)]))
 
 
+def _type(m: Machine, reader: Frame, node: t.Expression, args: Args) -> Value:
+    """`type(record)`: the class, which may be called for another record."""
+    classes = frozenset(ClassRef(a.class_) for a in args.get(0) if isinstance(a, Instance))
+    return classes if len(args.positional) == 1 and classes else OTHER
+
+
 def _setattr(m: Machine, reader: Frame, node: t.Expression, args: Args) -> Value:
     for atom in args.get(1):
         if isinstance(atom, Literal) and isinstance(atom.value, str):
@@ -472,6 +478,7 @@ _HANDLERS: dict[str, _Handler] = {
     "collections.OrderedDict": _dict,
     "builtins.getattr": _getattr,
     "builtins.setattr": _setattr,
+    "builtins.type": _type,
     "dataclasses.replace": _replace,
     "flax.serialization.to_state_dict": _to_state_dict,
     "functools.wraps": _wraps,

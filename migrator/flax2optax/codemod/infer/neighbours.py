@@ -9,6 +9,7 @@ from flax2optax.codemod.index.program import Program
 from flax2optax.codemod.index.tree import Alias, Function, Import
 from flax2optax.codemod.infer.machine import Machine
 from flax2optax.codemod.infer.objects import ancestors, carries
+from flax2optax.codemod.infer.values import External, OptimizerClass, Value
 
 _WORD = re.compile(r"[^\W\d]\w*")
 _IMPORT = re.compile(
@@ -24,7 +25,11 @@ def touched(m: Machine) -> dict[str, set[str]]:
     for frame in m.frames:
         path = frame.module.path
         if frame.function is None:
-            names = [n for n, v in frame.variables.items() if carries(m, frame, v, instances=True)]
+            names = [
+                n
+                for n, v in frame.variables.items()
+                if carries(m, frame, v, instances=True) or _is_of_the_library(v)
+            ]
             found.setdefault(path, set()).update(names)
         elif any(
             carries(m, frame, v, instances=True)
@@ -36,6 +41,15 @@ def touched(m: Machine) -> dict[str, set[str]]:
             if carries(m, m.frames[0], m.load_all(m.frames[0], owner), instances=True):
                 found.setdefault(class_.module.path, set()).add(class_.name)
     return _and_reexporters(m.program, {path: names for path, names in found.items() if names})
+
+
+def _is_of_the_library(value: Value) -> bool:
+    """Whether a name is flax.optim, or a class of it."""
+    return any(
+        (isinstance(a, External) and a.name.startswith("flax.optim"))
+        or (isinstance(a, OptimizerClass) and not a.class_)
+        for a in value
+    )
 
 
 def _outermost(function: Function) -> str:

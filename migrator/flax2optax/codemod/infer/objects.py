@@ -191,6 +191,8 @@ def attribute(m: Machine, reader: Frame, atom: Atom, name: str, node: NodeId) ->
 def _instance_attribute(
     m: Machine, reader: Frame, atom: Instance, class_id: NodeId, name: str, node: NodeId
 ) -> Value:
+    if name == "__class__":
+        return one(ClassRef(class_id))
     member_ = class_member(m, reader, class_id, name)
     methods = frozenset(a for a in member_ if isinstance(a, FunctionRef))
     if methods:

@@ -27,6 +27,7 @@ from flax2optax.codemod.plan.draft import Draft
 from flax2optax.codemod.plan.edits import FlowPlan, MigrationPlan
 from flax2optax.codemod.plan.forms import choose_explicit
 from flax2optax.codemod.plan.layouts import note_layouts
+from flax2optax.codemod.plan.leftovers import plan_leftovers
 from flax2optax.codemod.plan.occurrences import Occurrence, occurrences
 from flax2optax.codemod.plan.rates import FlowFacts, flow_rate
 from flax2optax.codemod.plan.replicas import replicated_axis
@@ -53,6 +54,7 @@ def plan(facts: OptimizerFacts, *, unsafe: bool = False, form: Form = "auto") ->
         choose_explicit(draft, uses, known, clips, forced=form == "explicit")
     _assume(draft)
     _drop_strangers(draft)
+    plan_leftovers(draft)
     note_layouts(draft, uses)
     _tie_types(draft)
     decide(list(draft.flows.values()), unsafe=unsafe)

@@ -51,7 +51,7 @@ def places_for(
             continue
         key = _key_of_line(line)
         if not blocks:
-            at = _top(tree, source)
+            at = _first(tree, source, orphans)
             blocks.append(_Block([_Entry(key, False, at, at)]))
         else:
             at = max(blocks, key=lambda block: block.affinity(key)).insert(key)
@@ -109,6 +109,12 @@ def _key_of_line(line: str) -> str:
 
 def _is_future(statement: ast.stmt) -> bool:
     return isinstance(statement, ast.ImportFrom) and statement.module == "__future__"
+
+
+def _first(tree: ast.Module, source: Lines, orphans: Orphans) -> int:
+    """Where the first import that goes stood; else at the top."""
+    gone = (one for one in tree.body if orphans.is_dead(one))
+    return next((source.line_start(one) for one in gone), _top(tree, source))
 
 
 def _top(tree: ast.Module, source: Lines) -> int:
