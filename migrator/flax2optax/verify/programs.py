@@ -75,9 +75,10 @@ def _alone(folder: Path) -> Iterator[None]:
     finally:
         sys.dont_write_bytecode = writes_bytecode
         sys.path.remove(str(folder))
-        for name in set(sys.modules) - known:
-            if _is_below(sys.modules[name], folder):
-                del sys.modules[name]
+        # A namespace package asks for its parent, so none goes before all have been asked.
+        below = [n for n in set(sys.modules) - known if _is_below(sys.modules[n], folder)]
+        for name in below:
+            del sys.modules[name]
 
 
 def _is_below(module: Any, folder: Path) -> bool:
