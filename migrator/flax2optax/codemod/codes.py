@@ -99,6 +99,12 @@ _ALL = (
         "Make opt_state with tx.init(params), then put the restored leaves into it.",
     ),
     Code(
+        "FXO206",
+        "A name that the migration needs is taken",
+        "What Optax lacks is written into the program as a function. The file already binds the function's name, so one of the two would hide the other.",
+        "Rename the program's own, or write the Optax expression by hand: flax2optax explain shows the rule of each class.",
+    ),
+    Code(
         "FXO301",
         "`Optimizer.apply_gradient` was removed with flax.optim",
         "In Optax a step is two calls: `tx.update` turns gradients into updates and carries the state, `optax.apply_updates` adds them to the parameters.",

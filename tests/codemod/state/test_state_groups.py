@@ -118,3 +118,14 @@ def test_a_group_that_is_also_an_optimizer_of_its_own():
     return optim.MultiOptimizer((w, one), (w, optim.Adam(0.1))).create(params)
     """
     refused(program(BOTH.format(which="RATE > 1."), make), "FXO502")
+
+
+def test_the_name_of_what_is_written_in_is_taken():
+    head = "def multi_optimizer(*groups):\n  return groups\n"
+    text = program("return optimizer.apply_gradient(grads, learning_rate=lr)", MAKE, head)
+    refused(text, "FXO206")
+
+
+def test_the_name_of_what_is_written_in_is_a_local_variable():
+    make = MAKE.replace("return", "multi_optimizer = 3\nreturn")
+    refused(program("return optimizer.apply_gradient(grads, learning_rate=lr)", make), "FXO206")

@@ -78,7 +78,9 @@ class Draft:
         return spelling.text
 
     def support(self, flow: FlowPlan, module: t.Module, name: str) -> None:
-        """Have a support written into this file."""
+        """Have a support written into this file, unless its name has another meaning there."""
+        if name in module.bound and not _is_imported_from_flax(module, name):
+            self.stop(flow, "FXO206", module.body[0].id, f"this file has a `{name}` of its own")
         flow.supports.setdefault(module.path, {})[name] = None
 
     def fresh(self, above: tuple[Node, ...], wanted: str) -> str:
@@ -91,6 +93,16 @@ class Draft:
             module = self.facts.program.owner(_id(above[0]))
             taken = self._taken.setdefault(module.base, module.bound | set(module.names))
         return fresh(wanted, taken)
+
+
+def _is_imported_from_flax(module: t.Module, name: str) -> bool:
+    """Whether a name is one of flax.optim's, whose import goes."""
+    return any(
+        (alias.asname or alias.name) == name
+        for statement in module.imports
+        if (statement.module or "").startswith("flax.optim")
+        for alias in statement.aliases
+    )
 
 
 def _id(node: Node) -> NodeId:
