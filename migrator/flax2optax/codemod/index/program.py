@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os.path
+import re
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
 
@@ -11,6 +12,7 @@ import libcst as cst
 from flax2optax.codemod.index.lower import lower
 from flax2optax.codemod.index.tree import Import, Module
 
+_WORD = re.compile(r"[^\W\d]\w*")
 STRIDE = 10_000_000  # ids of one module
 KEPT = 64  # trees that are kept, for the files that turn out to be reported or changed
 
@@ -61,6 +63,7 @@ class Program:
     failures: dict[str, ParseFailure] = field(default_factory=dict)
     _parsed: dict[str, Parsed] = field(default_factory=dict)
     _contains: dict[str, bool] = field(default_factory=dict)
+    _words: dict[str, frozenset[str]] = field(default_factory=dict)
 
     def module(self, path: str) -> Module:
         """The tree of a file; an empty one where it cannot be read or parsed (see `failures`)."""
@@ -95,6 +98,12 @@ class Program:
             found = (self.read(path) for path in self.paths)
             self._contains[text] = any(one is not None and text in one for one in found)
         return self._contains[text]
+
+    def words(self, path: str) -> frozenset[str]:
+        """Every word of a file, which is looked through once."""
+        if path not in self._words:
+            self._words[path] = frozenset(_WORD.findall(self.read(path) or ""))
+        return self._words[path]
 
     def owner(self, node: int) -> Module:
         """The module a node belongs to."""

@@ -11,7 +11,6 @@ from flax2optax.codemod.infer.machine import Machine
 from flax2optax.codemod.infer.objects import ancestors, carries
 from flax2optax.codemod.infer.values import External, OptimizerClass, Value
 
-_WORD = re.compile(r"[^\W\d]\w*")
 _IMPORT = re.compile(
     r"^[ \t]*(?:from[ \t]+(?P<dots>\.*)(?P<module>[\w.]*)[ \t]+import[ \t]+(?P<names>\([^)]*\)|[^\n#;]+)"
     r"|import[ \t]+(?P<plain>[^\n#;]+))",
@@ -83,12 +82,11 @@ def importers(program: Program, of: dict[str, set[str]], opened: set[str]) -> li
 
 
 def _imports(program: Program, path: str, of: dict[str, set[str]]) -> bool:
-    text = program.read(path)
-    if text is None:
-        return False
-    words = set(_WORD.findall(text))
+    words = program.words(path)
     near = {target for target, names in of.items() if names & words and _stem(target) in words}
-    return bool(near) and any(near & program.targets(path, s) for s in _statements(text))
+    return bool(near) and any(
+        near & program.targets(path, s) for s in _statements(program.read(path) or "")
+    )
 
 
 def _stem(path: str) -> str:
