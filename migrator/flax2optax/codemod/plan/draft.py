@@ -26,6 +26,8 @@ class Draft:
 
     facts: OptimizerFacts
     flows: dict[NodeId, FlowPlan] = field(default_factory=dict)
+    # Per module, names that flows bind and that must last: the id of their scope, the name, the flow.
+    claims: dict[NodeId, list[tuple[NodeId, str, NodeId]]] = field(default_factory=dict)
     _taken: dict[NodeId, set[str]] = field(default_factory=dict)
 
     def flow(self, site: NodeId) -> FlowPlan:
@@ -63,6 +65,18 @@ class Draft:
         flow.findings.append(Finding(code, node, message, help_, note=True))
 
     # Names
+
+    def claim(self, module: t.Module, scope: NodeId, name: str, site: NodeId) -> None:
+        """Say that a flow binds a name, which no other flow may bind where both are seen."""
+        root = self.facts.flows.find(site)
+        self.claims.setdefault(module.base, []).append((scope, name, root))
+
+    def claimed(self, module: t.Module, site: NodeId) -> list[tuple[NodeId, str]]:
+        """The names that other flows than this one bind, each with the id of its scope."""
+        root = self.facts.flows.find(site)
+        return [
+            (id_, name) for id_, name, owner in self.claims.get(module.base, ()) if owner != root
+        ]
 
     def library(self, flow: FlowPlan, module: t.Module, dotted: str) -> str:
         """How this file calls a library module; the import is added if it lacks one."""

@@ -30,7 +30,14 @@ from flax2optax.codemod.plan.edits import (
     ReplaceStatement,
 )
 from flax2optax.codemod.plan.explicit_calls import check_functions
-from flax2optax.codemod.plan.explicit_names import Halves, Namer, NotExplicit, Scope, scope_of
+from flax2optax.codemod.plan.explicit_names import (
+    Halves,
+    Namer,
+    NotExplicit,
+    Scope,
+    scope_id,
+    scope_of,
+)
 from flax2optax.codemod.plan.explicit_tx import Transformation, find_transformation
 from flax2optax.codemod.plan.occurrences import Occurrence, parent
 from flax2optax.codemod.plan.overrides import Step, take_apart
@@ -72,7 +79,8 @@ def plan_explicit(
     """Write a whole flow in the explicit form, or raise `NotExplicit` before anything is written."""
     self = Explicit(draft, module, root, uses, known)
     _collect(self)
-    self.namer = Namer(module, [(n, a) for n, a in self.nodes if isinstance(n, t.Name)])
+    named = [(n, a) for n, a in self.nodes if isinstance(n, t.Name)]
+    self.namer = Namer(module, named, draft.claimed(module, root))
     for use in uses:
         if use.kind not in HANDLED:
             raise NotExplicit(
@@ -87,6 +95,8 @@ def plan_explicit(
         _use(self, edits, use)
     _scopes(self, edits)
     edits.extend(self.tx.renames)
+    for scope, name in (*self.namer.chosen(), (scope_id(self.tx.scope), self.tx.name)):
+        draft.claim(module, scope, name, root)
     flow = draft.flow(root)
     flow.form = "explicit"
     for edit in edits:

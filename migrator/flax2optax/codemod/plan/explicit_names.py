@@ -55,6 +55,8 @@ class Namer:
 
     module: t.Module
     uses: list[tuple[t.Name, tuple[Node, ...]]]
+    # Names that other flows of the module bind in this form, each with the id of its scope.
+    others: list[tuple[NodeId, str]] = field(default_factory=list)
     creates: dict[tuple[NodeId, str], t.Name] = field(
         default_factory=dict
     )  # variable -> `params` given to create
@@ -63,37 +65,41 @@ class Namer:
 
     def halves(self, scope: Scope, name: str) -> Halves:
         """The two names that stand for the optimizer `name` of `scope`."""
-        key = (_id(scope), name)
+        key = (scope_id(scope), name)
         if key not in self._chosen:
             self._chosen[key] = self._choose(scope, name)
         return self._chosen[key]
 
+    def chosen(self) -> list[tuple[NodeId, str]]:
+        """Every name that was chosen, with the id of its scope."""
+        return [(id_, n) for (id_, _), h in self._chosen.items() for n in (h.params, h.state)]
+
     def _choose(self, scope: Scope, name: str) -> Halves:
-        word = _OPTIMIZER_WORD.sub("", name).strip("_")
-        start = re.sub("__+", "_", word) + "_" if word else ""
+        start = prefix_of(name)
         for prefix in dict.fromkeys((start, name + "_")):
             halves = Halves(
                 f"{prefix}params", f"{prefix}opt_state" if prefix == start else f"{prefix}state"
             )
             if self._free(scope, name, halves.params) and self._free(scope, name, halves.state):
                 return halves
-        raise NotExplicit(_id(scope), f"no free names for the params and state of `{name}`")
+        raise NotExplicit(scope_id(scope), f"no free names for the params and state of `{name}`")
 
     def _free(self, scope: Scope, name: str, wanted: str) -> bool:
         taken = any(
             other != name and wanted in (h.params, h.state)
             for (id_, other), h in self._chosen.items()
-            if id_ == _id(scope)
+            if id_ == scope_id(scope)
         )
         return (
             not taken
+            and not is_bound_by(self.others, self.module, scope, wanted)
             and not any(self._clashes(scope, name, wanted))
             and not self._hidden(scope, name, wanted)
         )
 
     def _clashes(self, scope: Scope, name: str, wanted: str) -> Iterable[bool]:
         """Uses of `wanted` that would mean something else, once `scope` binds it."""
-        given = self.creates.get((_id(scope), name))
+        given = self.creates.get((scope_id(scope), name))
         reuse = given is not None and given.name == wanted
         for found, id_, owner, above in self._every_name():
             if found != wanted or not (owner is scope or _passes_through(owner, scope, above)):
@@ -130,6 +136,37 @@ class Namer:
         return self._names
 
 
+def prefix_of(name: str) -> str:
+    """`actor_` for `actor_optimizer`, nothing for `optimizer`."""
+    word = _OPTIMIZER_WORD.sub("", name).strip("_")
+    return re.sub("__+", "_", word) + "_" if word else ""
+
+
+def is_bound_by(
+    others: Iterable[tuple[NodeId, str]], module: t.Module, scope: Scope, wanted: str
+) -> bool:
+    """Whether another flow binds a name in this scope, around it or inside of it."""
+    around = _ids_around(scope, module)
+    scopes = {function.id: function for function in module.functions}
+    return any(
+        name == wanted
+        and (
+            id_ in around or (id_ in scopes and scope_id(scope) in _ids_around(scopes[id_], module))
+        )
+        for id_, name in others
+    )
+
+
+def _ids_around(scope: Scope, module: t.Module) -> set[NodeId]:
+    found = {module.base}
+    while isinstance(scope, t.Function):
+        found.add(scope.id)
+        if scope.parent is None:
+            break
+        scope = scope.parent
+    return found
+
+
 def _inside(function: t.Function, scope: t.Function) -> bool:
     parent = function.parent
     while parent is not None and parent is not scope:
@@ -146,5 +183,6 @@ def _passes_through(owner: Scope, scope: Scope, above: tuple[Node, ...]) -> bool
     )
 
 
-def _id(scope: Scope) -> NodeId:
+def scope_id(scope: Scope) -> NodeId:
+    """The id of a function, or the base of a module."""
     return scope.id if isinstance(scope, t.Function) else scope.base

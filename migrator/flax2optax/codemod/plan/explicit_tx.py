@@ -11,7 +11,14 @@ from flax2optax.codemod.infer.values import Definition
 from flax2optax.codemod.plan.clips import chained
 from flax2optax.codemod.plan.draft import Draft, pieces
 from flax2optax.codemod.plan.edits import Edit, Pieces, Replace, ReplaceStatement
-from flax2optax.codemod.plan.explicit_names import NotExplicit, Scope, functions_above, scope_of
+from flax2optax.codemod.plan.explicit_names import (
+    NotExplicit,
+    Scope,
+    functions_above,
+    is_bound_by,
+    prefix_of,
+    scope_of,
+)
 from flax2optax.codemod.plan.occurrences import Occurrence, parent
 from flax2optax.codemod.plan.rates import FlowFacts
 
@@ -54,7 +61,7 @@ def find_transformation(
     if variable is None:
         return _new(draft, module, creates, known)
     scope, name = variable
-    return _named(draft, module, scope, name, known)
+    return _named(draft, module, scope, name, known, creates[0].flow or 0)
 
 
 def _variable(module: t.Module, use: Occurrence) -> tuple[Scope, str] | None:
@@ -82,14 +89,28 @@ def _new(
         raise NotExplicit(use.node.id, "it is made in a loop")
     around = functions_above(use.above)
     scope: Scope = around[0] if around else module
-    if "tx" in module.bound or "tx" in module.names:
+    over = parent(use.above)
+    target = over.targets[0] if isinstance(over, t.Assign) else None
+    own = f"{prefix_of(target.name)}tx" if isinstance(target, t.Name) else "tx"
+    site = draft.facts.flows.find(use.flow or use.node.id)
+    name = next((n for n in ("tx", own) if _is_free(draft, module, scope, n, site)), None)
+    if name is None:
         raise NotExplicit(use.node.id, "`tx` is taken")
-    line = pieces("tx = ", _clipped(draft, module, use.node.id, known, use.node.func.value.id))
-    return Transformation("tx", scope, module, made_here={use.node.id: (line,)})
+    made = _clipped(draft, module, use.node.id, known, use.node.func.value.id)
+    return Transformation(
+        name, scope, module, made_here={use.node.id: (pieces(f"{name} = ", made),)}
+    )
+
+
+def _is_free(draft: Draft, module: t.Module, scope: Scope, name: str, site: NodeId) -> bool:
+    """Whether a name means nothing in the file, nor in what became of other flows."""
+    if name in module.bound or name in module.names:
+        return False
+    return not is_bound_by(draft.claimed(module, site), module, scope, name)
 
 
 def _named(
-    draft: Draft, module: t.Module, scope: Scope, name: str, known: FlowFacts
+    draft: Draft, module: t.Module, scope: Scope, name: str, known: FlowFacts, site: NodeId
 ) -> Transformation:
     """The definition's own variable, renamed to `tx` where every use of it can be."""
     facts = draft.facts
@@ -100,7 +121,7 @@ def _named(
     ]
     definitions = [n for n, _ in nodes if any(isinstance(a, Definition) for a in facts.value(n.id))]
     parameter = isinstance(scope, t.Function) and any(p.name == name for p in scope.parameters)
-    free = "tx" not in module.bound and "tx" not in module.names
+    free = _is_free(draft, module, scope, "tx", site)
     shared = len(definitions) != len(nodes)
     declared = any(isinstance(n, t.Scope) and name in dict(n.names) for n, _ in everything(module))
     if free and not parameter and not declared and not _mixed(draft, definitions):

@@ -6,10 +6,12 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 
 from flax2optax.codemod.index import tree as t
+from flax2optax.codemod.index.walk import walk
 from flax2optax.codemod.infer.values import Other, Part
 from flax2optax.codemod.plan.constructors import Rate
 from flax2optax.codemod.plan.draft import Draft, pieces, simple, statement_of
 from flax2optax.codemod.plan.edits import Hole, InsertBefore, Pieces, Replace
+from flax2optax.codemod.plan.explicit_names import functions_above, scope_id
 from flax2optax.codemod.plan.given import given
 from flax2optax.codemod.plan.occurrences import Occurrence
 from flax2optax.codemod.plan.overrides import Step, take_apart
@@ -43,7 +45,9 @@ def plan_step(draft: Draft, module: t.Module, use: Occurrence, known: FlowFacts)
     gradients = averaged(draft, module, use, known.axis, (Hole(step.gradients.value.id),))
     statement = statement_of(use.above, module)
     spelled = known.rate is not Rate.STATE and (known.bare or known.rate is not Rate.CONSTRUCTOR)
-    if spelled and (statement is None or not simple(step.optimizer)):
+    if spelled and (
+        statement is None or not simple(step.optimizer) or _steps_in(statement, use.node)
+    ):
         written = _as_call(draft, module, use, step, known, gradients)
     else:
         written = write_step(draft, module, use, step, known, gradients)
@@ -113,6 +117,8 @@ def _spelled_out(
     flow = draft.flow(use.flow)
     optax = draft.library(flow, module, "optax")
     updates, state = draft.fresh(use.above, "updates"), draft.fresh(use.above, "opt_state")
+    around = functions_above(use.above)
+    draft.claim(module, scope_id(around[0] if around else module), state, use.flow)
     of = Hole(step.optimizer.id)
     lines: list[Pieces] = []
     scale: Pieces | None = None
@@ -137,6 +143,17 @@ def _spelled_out(
         f".params, {updates}),\n    opt_state={state})",
     )  # fmt: skip
     return Written(tuple(lines), value)
+
+
+def _steps_in(statement: t.Statement, step: t.Call) -> bool:
+    """Whether a statement makes another step: lines of two of them in front of it would get into each other's way."""
+    return any(
+        node is not step
+        and isinstance(node, t.Call)
+        and isinstance(node.func, t.Attribute)
+        and node.func.attr == "apply_gradient"
+        for node, _ in walk((statement,))
+    )
 
 
 def _as_call(
