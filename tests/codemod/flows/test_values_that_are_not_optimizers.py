@@ -1,5 +1,6 @@
 """What goes through code that is not about flax.optim: it is read where an optimizer goes, and nothing is invented."""
 
+import pytest
 from migration import migrated_project, text_of, told
 
 STATE = """\
@@ -103,3 +104,82 @@ def test_a_folder_with_a_hyphen_is_imported_by_its_name():
         "my-project/state.py",
         "my-project/train.py",
     }
+
+
+TREES = """\
+import jax
+import jax.numpy as jnp
+from flax import optim
+
+
+def is_optimizer(x):
+  return isinstance(x, optim.Optimizer)
+
+
+def main(params, grads):
+  optimizers = [optim.Adam(0.1).create(params), optim.Momentum(0.1).create(params)]
+  optimizers = [one.apply_gradient(grads) for one in optimizers]
+  return {line}
+"""
+
+
+@pytest.mark.parametrize(
+    "line",
+    [
+        "jax.tree_util.tree_map(lambda o: o.target, optimizers, is_leaf=is_optimizer)",
+        "[o.target for o in jax.tree_util.tree_leaves(optimizers, is_leaf=is_optimizer)]",
+        "[o.target for o in jax.tree_util.tree_flatten(optimizers, is_optimizer)[0]]",
+    ],
+)
+def test_trees_that_end_at_optimizers(line):
+    outcome = migrated_project({"train.py": TREES.format(line=line)}, todo=False)
+    assert told(outcome) == []
+    assert line.replace("target", "params") in text_of(outcome, "", "train.py")
+
+
+def test_a_tree_of_optimizers_that_is_mapped_to_optimizers_is_refused():
+    line = "jax.tree_util.tree_map(lambda o: o, optimizers, is_leaf=is_optimizer)[0].target"
+    outcome = migrated_project({"train.py": TREES.format(line=line)}, todo=False)
+    assert not outcome.changes
+    assert "FXO309" in {one.code for one in told(outcome)}
+
+
+ARRAY = """\
+import jax.numpy as jnp
+import numpy as np
+from flax import optim
+
+
+def main(x, grads):
+  optimizer = optim.Adam(0.1).create({made})
+  return optimizer.apply_gradient(grads).target
+"""
+
+
+@pytest.mark.parametrize(
+    "made",
+    [
+        "jnp.log(0.2)",
+        "np.asarray(x)",
+        "2. * jnp.ones(3)",
+        "-np.zeros(2)",
+        "jnp.zeros(3).at[0].set(1.)",
+        "jnp.zeros(3, jnp.int32).astype(jnp.float32)[:2]",
+    ],
+)
+def test_params_that_are_one_array(made):
+    outcome = migrated_project({"train.py": ARRAY.format(made=made)}, form="state", todo=False)
+    assert told(outcome) == []
+    assert "apply_gradients" not in text_of(outcome, "", "train.py")
+
+
+def test_a_partial_of_what_makes_optimizers_is_imported():
+    modules = {
+        "setup.py": "import functools\nfrom flax import optim\n\n\ndef make(rate, params):\n"
+        "  return optim.Adam(rate).create(params)\n\n\ncreate = functools.partial(make, 0.1)\n",
+        "train.py": "from setup import create\n\n\ndef main(params):\n"
+        "  return create(params).target\n",
+    }
+    outcome = migrated_project(modules, todo=False)
+    assert told(outcome) == []
+    assert "create(params).params" in text_of(outcome, "", "train.py")

@@ -166,3 +166,15 @@ def test_functions_on_other_threads_are_followed(call):
 )
 def test_functions_on_other_threads_that_cannot_be_seen(call):
     refused(program(f"{call}\n{PLAIN}", head=POOL), "FXO309")
+
+
+def test_a_class_by_its_name_that_is_stepped_where_it_is_made():
+    before = (
+        "from flax import optim\n\n\ndef main(config, params, grads):\n"
+        "  config.optim_name = 'Adam'\n"
+        "  optimizer = getattr(optim, config.optim_name)(learning_rate=0.1).create(params)\n"
+        "  return optimizer.apply_gradient(grads).target\n"
+    )
+    outcome = migrated(before, todo=False)
+    assert "flax_adam" in outcome.changes[0].text
+    assert all(flow.applied for flow in outcome.flows)

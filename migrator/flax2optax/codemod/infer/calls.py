@@ -21,6 +21,7 @@ from flax2optax.codemod.infer.values import (
     NOTHING,
     OTHER,
     UNKNOWN,
+    Array,
     Atom,
     Attr,
     Bound,
@@ -138,6 +139,8 @@ def _call(
             return m.free(
                 function, path.rsplit(".", 1)[0]
             )  # a record nobody passes stays that record
+        case Array() if not carried(m, reader, args.all(), True):
+            return one(atom)  # `x.astype(…)`, `x.at[0].set(…)`
         case Made(name=name):
             return call_external(m, reader, env, node, name, args)
         case Unknown():

@@ -11,6 +11,7 @@ from flax2optax.codemod.infer.values import (
     NOTHING,
     OTHER,
     UNKNOWN,
+    Array,
     Atom,
     Attr,
     Container,
@@ -51,7 +52,7 @@ def _elements(m: Machine, reader: Frame, atom: Atom) -> Value:
             return UNKNOWN
         case Free():
             return OTHER
-        case Part(kind="hyper_params") | Serialized() | Made():
+        case Part(kind="hyper_params") | Serialized() | Made() | Array():
             return one(atom)
     return OTHER
 

@@ -11,6 +11,7 @@ from flax2optax.codemod.infer.scope import Env, lookup
 from flax2optax.codemod.infer.values import (
     NOTHING,
     OTHER,
+    Array,
     Container,
     FunctionRef,
     Literal,
@@ -95,6 +96,8 @@ def _operation(m: Machine, env: Env, node: t.Operation) -> Value:
     values = [evaluate(m, env, operand) for operand in node.operands]
     if node.operator in ("and", "or"):
         return join(*values)
+    if any(isinstance(a, Array) for value in values for a in value):
+        return one(Array())
     if node.operator == "+" and len(values) == 2:
         return _concatenated(m, env, node, values)
     return OTHER

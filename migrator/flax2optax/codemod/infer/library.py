@@ -116,6 +116,13 @@ def call_external(
         return _wrapped(m, node, name, args)
     if name in PARTIALS:
         return _partial(node, args)
+    if name in TREE_MAP or "leaves" in name or "flatten" in name:
+        from flax2optax.codemod.infer.trees import LEAVES, over_whole_objects
+
+        if name in TREE_MAP or name in LEAVES:
+            whole = over_whole_objects(m, reader, node, name, args)
+            if whole is not None:
+                return whole
     if name in TREE_MAP:
         call_on_leaves(m, reader, node, args)
         return join(*(v for v, _ in args.positional[1:]), args.rest) or OTHER
@@ -146,7 +153,8 @@ def _unlisted(m: Machine, reader: Frame, node: t.Expression, name: str, args: Ar
         if functions_in(value) or carried(m, reader, value, instances=True):
             m.want((name,))
         return one(Made(name))
-    return escape(m, reader, node, name.removeprefix("builtins."), args)
+    found = escape(m, reader, node, name.removeprefix("builtins."), args)
+    return one(Array()) if found == OTHER and name.startswith(("jax.numpy.", "numpy.")) else found
 
 
 def _same(m: Machine, reader: Frame, node: t.Expression, name: str, args: Args) -> Value:

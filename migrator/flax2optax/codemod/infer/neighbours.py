@@ -6,10 +6,10 @@ import re
 from collections.abc import Iterable, Iterator
 
 from flax2optax.codemod.index.program import Program
-from flax2optax.codemod.index.tree import Alias, Function, Import
+from flax2optax.codemod.index.tree import Alias, Function, Import, NodeId
 from flax2optax.codemod.infer.machine import Machine
 from flax2optax.codemod.infer.objects import ancestors, carries
-from flax2optax.codemod.infer.values import External, OptimizerClass, Value
+from flax2optax.codemod.infer.values import External, FunctionRef, OptimizerClass, Value, leaves
 
 _IMPORT = re.compile(
     r"^[ \t]*(?:from[ \t]+(?P<dots>\.*)(?P<module>[\w.]*)[ \t]+import[ \t]+(?P<names>\([^)]*\)|[^\n#;]+)"
@@ -21,6 +21,7 @@ _IMPORT = re.compile(
 def touched(m: Machine) -> dict[str, set[str]]:
     """By path, the functions, classes and variables through which an optimizer passes."""
     found: dict[str, set[str]] = {}
+    functions: set[NodeId] = set()
     for frame in m.frames:
         path = frame.module.path
         if frame.function is None:
@@ -35,11 +36,20 @@ def touched(m: Machine) -> dict[str, set[str]]:
             for v in (frame.returned, *frame.parameters.values())
         ):
             found.setdefault(path, set()).add(_outermost(frame.function))
+            functions.add(frame.function.id)
+    for frame in m.frames:  # `create = partial(make, 0.1)` is a function that makes one, too
+        if frame.function is None:
+            names = [n for n, v in frame.variables.items() if functions & _functions_in(v)]
+            found.setdefault(frame.module.path, set()).update(names)
     for class_ in m.classes.values():
         for owner in (("fields", ancestors(m, class_.id)[-1]), ("class", class_.id)):
             if carries(m, m.frames[0], m.load_all(m.frames[0], owner), instances=True):
                 found.setdefault(class_.module.path, set()).add(class_.name)
     return _and_reexporters(m.program, {path: names for path, names in found.items() if names})
+
+
+def _functions_in(value: Value) -> set[NodeId]:
+    return {a.function for a in leaves(value) if isinstance(a, FunctionRef)}
 
 
 def _is_of_the_library(value: Value) -> bool:

@@ -11,6 +11,7 @@ from flax2optax.codemod.infer.values import (
     NOTHING,
     OTHER,
     UNKNOWN,
+    Array,
     Atom,
     Attr,
     Bound,
@@ -181,7 +182,7 @@ def attribute(m: Machine, reader: Frame, atom: Atom, name: str, node: NodeId) ->
             return UNKNOWN
         case Literal(value=None):
             return NOTHING
-        case Made():
+        case Made() | Array():
             return one(atom)
         case Attr() | FunctionRef() | Bound():
             return OTHER

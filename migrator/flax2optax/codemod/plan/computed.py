@@ -84,6 +84,12 @@ def is_looked_up(facts: OptimizerFacts, use: Occurrence) -> bool:
     )
 
 
+def is_looked_up_call(facts: OptimizerFacts, use: Occurrence) -> bool:
+    """Whether a constructor call is one of a class that is looked up by a computed name."""
+    found = facts.machine.definitions.get(use.node.id, frozenset())
+    return any(isinstance(a, OptimizerClass) and a.lookup for a in found)
+
+
 def calls_through(facts: OptimizerFacts, lookup: NodeId) -> list[NodeId]:
     """Where the class that an expression looks up is called."""
     return [

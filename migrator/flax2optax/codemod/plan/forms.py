@@ -7,6 +7,7 @@ from collections.abc import Mapping
 from flax2optax.codemod.index import tree as t
 from flax2optax.codemod.index.tree import NodeId
 from flax2optax.codemod.plan.clips import ClipFold
+from flax2optax.codemod.plan.computed import is_looked_up_call
 from flax2optax.codemod.plan.draft import Draft
 from flax2optax.codemod.plan.edits import FlowPlan
 from flax2optax.codemod.plan.explicit_form import plan_explicit
@@ -68,6 +69,8 @@ def _explicit(
 ) -> None:
     """Plan a flow anew; the state form comes back where this one cannot be had."""
     state = draft.flows[root]
+    if any(is_looked_up_call(draft.facts, use) for use in uses):
+        raise NotExplicit(root, "its class is looked up by name")
     draft.flows[root] = FlowPlan(
         state.id, root, findings=list(state.findings), files=dict(state.files)
     )
