@@ -118,3 +118,30 @@ def test_records_made_by_their_class_wherever_it_comes_from(made):
     assert told(outcome) == []
     assert len(outcome.changes) == 3
     assert "record.opt.params" in text_of(outcome, "", "main.py")
+
+
+A_USER = """\
+from state import State
+
+
+def reset(state: State):
+  return state.replace(optimizer=state.optimizer.replace(target=None))
+"""
+A_CALLER = """\
+from flax import optim
+from state import State
+import {user}
+
+
+def main(params, grads):
+  state = State(step=0, optimizer=optim.Adam(1e-3).create(params))
+  return {user}.reset(state)
+"""
+
+
+@pytest.mark.parametrize("user", ["a_user", "z_user"])
+def test_the_order_of_the_files_does_not_matter(user):
+    modules = {"state.py": STATE, "main.py": A_CALLER.format(user=user), f"{user}.py": A_USER}
+    outcome = migrated_project(modules, todo=False)
+    assert told(outcome) == []
+    assert len(outcome.changes) == 3

@@ -178,3 +178,12 @@ def test_a_class_by_its_name_that_is_stepped_where_it_is_made():
     outcome = migrated(before, todo=False)
     assert "flax_adam" in outcome.changes[0].text
     assert all(flow.applied for flow in outcome.flows)
+
+
+def test_a_class_by_a_name_that_is_set_at_the_top():
+    before = (
+        "from flax import optim\nNAME = 'Adam'\nCONFIG = dict(kind='Momentum')\n"
+        "chosen = CONFIG.get('kind')\noptimizer = getattr(optim, chosen)(0.1).create({'w': 1.})\n"
+    )
+    outcome = migrated(before, todo=False)
+    assert "{'Momentum': flax_momentum}[chosen]" in outcome.changes[0].text

@@ -6,6 +6,7 @@ Sub-tokens that edits may replace (an attribute's name, an argument's keyword) h
 
 from __future__ import annotations
 
+from collections import Counter
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -370,3 +371,4 @@ class Module:
     inline: set[NodeId] = field(default_factory=set)  # lines that are the body of `if x: y`
     size: int = 0  # how many ids it uses
     places: tuple[Any, ...] | None = None  # what `walk.everything` found
+    attributes: Counter[str] | None = None  # what `walk.attributes_read` counted

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Callable, Iterable, Iterator
 from typing import Any
 
@@ -22,6 +23,14 @@ def everything(module: t.Module) -> tuple[Place, ...]:
     if module.places is None:
         module.places = tuple(walk(module.body))
     return module.places
+
+
+def attributes_read(module: t.Module) -> Counter[str]:
+    """How often each attribute is named in a file; counted once."""
+    if module.attributes is None:
+        nodes = (node for node, _ in everything(module))
+        module.attributes = Counter(n.attr for n in nodes if isinstance(n, t.Attribute))
+    return module.attributes
 
 
 def walk(nodes: tuple[Node, ...], above: tuple[Node, ...] = ()) -> Iterator[Place]:

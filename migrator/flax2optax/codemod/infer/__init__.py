@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from flax2optax.codemod.index import tree as t
 from flax2optax.codemod.index.program import Program
 from flax2optax.codemod.index.tree import Function, NodeId
-from flax2optax.codemod.index.walk import everything
+from flax2optax.codemod.index.walk import attributes_read, everything
 from flax2optax.codemod.infer.calls import Args, call_bound, call_function
 from flax2optax.codemod.infer.flows import Union, flows
 from flax2optax.codemod.infer.interpret import run_frame
@@ -113,7 +113,12 @@ def _call_the_uncalled(m: Machine) -> None:
 def _mentions(m: Machine, function: Function) -> int:
     if function.owner is not None:
         return 1 if function.name.startswith("_") and not function.name.startswith("__") else 0
-    return sum(module.names.get(function.name, 0) for module in m.program.modules.values())
+    modules = m.program.modules.values()
+    read = sum(module.names.get(function.name, 0) for module in modules)
+    if function.parent is not None:
+        return read
+    others = (module for module in modules if module is not function.module)
+    return read + sum(attributes_read(module).get(function.name, 0) for module in others)
 
 
 def _references(m: Machine, function: Function) -> list[FunctionRef]:

@@ -11,11 +11,13 @@ from flax2optax.codemod.index.tree import NodeId
 from flax2optax.codemod.index.walk import everything, walk
 from flax2optax.codemod.infer import OptimizerFacts
 from flax2optax.codemod.infer.flows import sites
+from flax2optax.codemod.infer.objects import family
 from flax2optax.codemod.infer.values import (
     Array,
     Container,
     Instance,
     Literal,
+    Optimizer,
     TupleOf,
     Value,
 )
@@ -181,6 +183,18 @@ def _escapes(draft: Draft) -> None:
 def _assume(draft: Draft) -> None:
     """Mark the flows that begin at a parameter nobody calls."""
     facts = draft.facts
+    filled = _filled_fields(facts)
     for site in facts.machine.assumed:
-        if facts.flows.find(site) in draft.flows:
+        if facts.flows.find(site) in draft.flows and site not in filled:
             draft.flows[facts.flows.find(site)].assumed = True
+
+
+def _filled_fields(facts: OptimizerFacts) -> set[NodeId]:
+    """Annotated fields that were read before an optimizer was seen to be stored in them: nothing is assumed of them."""
+    machine = facts.machine
+    return {
+        site
+        for (class_id, name), site in machine.field_sites.items()
+        for atom in machine.cells.get((family(machine, class_id), name), frozenset())
+        if isinstance(atom, Optimizer) and atom.site != site
+    }

@@ -7,7 +7,8 @@ from dataclasses import dataclass
 
 from flax2optax.codemod.index import tree as t
 from flax2optax.codemod.index.program import Program
-from flax2optax.codemod.index.walk import Node, walk
+from flax2optax.codemod.index.walk import Node, everything
+from flax2optax.codemod.plan.explicit_names import scope_of
 
 
 @dataclass(frozen=True, slots=True)
@@ -20,7 +21,7 @@ class Setting:
 
 def setting(program: Program, node: t.Expression, above: tuple[Node, ...]) -> Setting | None:
     """What the program says of the setting an expression reads; None where it reads none."""
-    key = _key(node) or _key(_assigned(node, above))
+    key = _key(node) or _key(_assigned(program, node, above))
     return None if key is None else _settings(program, key)
 
 
@@ -41,16 +42,18 @@ def _key(node: t.Expression | None) -> str | None:
     return None
 
 
-def _assigned(node: t.Expression, above: tuple[Node, ...]) -> t.Expression | None:
-    """The one expression that a local name is assigned."""
-    scope = next((n for n in reversed(above) if isinstance(n, t.Function)), None)
-    if not isinstance(node, t.Name) or scope is None:
+def _assigned(program: Program, node: t.Expression, above: tuple[Node, ...]) -> t.Expression | None:
+    """The one expression that a name is assigned in its scope."""
+    if not isinstance(node, t.Name):
         return None
+    module = program.owner(node.id)
+    scope = scope_of(node.name, above, module)
     found = [
         one.value
-        for one, _ in walk(scope.body)
+        for one, around in everything(module)
         if isinstance(one, t.Assign)
         and any(isinstance(target, t.Name) and target.name == node.name for target in one.targets)
+        and scope_of(node.name, around, module) is scope
     ]
     return found[0] if len(found) == 1 else None
 
