@@ -409,12 +409,12 @@ def _dict(m: Machine, reader: Frame, node: t.Expression, args: Args) -> Value:
 def _getattr(m: Machine, reader: Frame, node: t.Expression, args: Args) -> Value:
     names = [a.value for a in args.get(1) if isinstance(a, Literal) and isinstance(a.value, str)]
     base = args.get(0)
-    if names and len(names) == len(args.get(1)):
-        found = [attribute(m, reader, atom, name, node.id) for atom in base for name in names]
-        return join(*found, *(v for v, _ in args.positional[2:]))
     if any(isinstance(a, External) and a.name.startswith("flax.optim") for a in base):
         m.dynamic[node.id] = "getattr"
         return one(OptimizerClass("*", lookup=node.id))
+    if names and len(names) == len(args.get(1)):
+        found = [attribute(m, reader, atom, name, node.id) for atom in base for name in names]
+        return join(*found, *(v for v, _ in args.positional[2:]))
     return escape(m, reader, node, "getattr", Args([(base, 0)]))
 
 

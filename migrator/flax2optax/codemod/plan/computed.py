@@ -7,8 +7,8 @@ from collections.abc import Callable
 from flax2optax.codemod.index import tree as t
 from flax2optax.codemod.index.tree import NodeId
 from flax2optax.codemod.infer import OptimizerFacts
-from flax2optax.codemod.infer.values import OptimizerClass
-from flax2optax.codemod.plan.configured import setting
+from flax2optax.codemod.infer.values import Literal, OptimizerClass
+from flax2optax.codemod.plan.configured import Setting, setting
 from flax2optax.codemod.plan.constructors import CannotBuild, Rate
 from flax2optax.codemod.plan.draft import Draft, pieces
 from flax2optax.codemod.plan.edits import FlowPlan, Hole, Replace
@@ -44,7 +44,7 @@ def plan_lookup(
     flow = draft.flow(sites[0]) if sites else draft.file_flow(module)
     draft.find(flow, "FXO901", node.id, "a class of flax.optim is looked up by a computed name")
     name = _name(node)
-    known = setting(draft.facts.program, name, use.above) if name is not None else None
+    known = _known(draft, name, use) if name is not None else None
     strings = known.values if known is not None else _strings(draft)
     mentioned = [one for one in RULES if one in strings and _takes_a_rate(one)]
     if name is None or not mentioned or not sites:
@@ -105,6 +105,15 @@ def _name(node: t.Expression) -> t.Expression | None:
         return None
     plain = all(not a.star and a.keyword is None for a in node.args)
     return node.args[1].value if plain else None
+
+
+def _known(draft: Draft, name: t.Expression, use: Occurrence) -> Setting | None:
+    """The strings that a name can only be, or what the program says of the setting that it reads."""
+    value = draft.facts.value(name.id)
+    strings = {a.value for a in value if isinstance(a, Literal) and isinstance(a.value, str)}
+    if strings and len(strings) == len(value):
+        return Setting(frozenset(strings), closed=True)
+    return setting(draft.facts.program, name, use.above)
 
 
 def _strings(draft: Draft) -> set[str]:
