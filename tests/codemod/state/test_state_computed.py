@@ -187,3 +187,32 @@ def test_a_class_by_a_name_that_is_set_at_the_top():
     )
     outcome = migrated(before, todo=False)
     assert "{'Momentum': flax_momentum}[chosen]" in outcome.changes[0].text
+
+
+PARTIAL = "import functools\nmake_def = functools.partial({})"
+PARTIALS = {
+    "one": PARTIAL.format("optim.Momentum, beta=0.8"),
+    "by position": PARTIAL.format("optim.Momentum, RATE, 0.8"),
+    "of a partial": PARTIAL.format("functools.partial(optim.Momentum, beta=0.7), beta=0.8"),
+}
+
+
+@pytest.mark.parametrize("head", PARTIALS.values(), ids=PARTIALS)
+@pytest.mark.parametrize("step", [STEP, PLAIN], ids=["rate of the step", "rate of the constructor"])
+def test_a_partial_application(head, step, tmp_path):
+    given = "" if "RATE" in head else "learning_rate=RATE"
+    after = trains_the_same(
+        program(step, f"return make_def({given}).create(params)", head), tmp_path
+    )
+    assert "_momentum" in after
+    assert "optim.Momentum(" not in after
+
+
+def test_a_partial_application_that_is_called_nowhere():
+    head = PARTIALS["one"]
+    refused(program(STEP, "return optim.Momentum(RATE).create(params)", head), "FXO202")
+
+
+def test_a_partial_application_of_a_class_that_must_see_its_arguments():
+    head = PARTIAL.format("optim.Adafactor, decay_rate=0.7")
+    refused(program(PLAIN, "return make_def(RATE).create(params)", head), "FXO202")

@@ -12,6 +12,7 @@ from flax2optax.codemod.index import tree as t
 from flax2optax.codemod.index.tree import NodeId
 from flax2optax.codemod.index.walk import Node, everything
 from flax2optax.codemod.infer.values import Definition, External, ModuleRef, OptimizerClass
+from flax2optax.codemod.plan.computed import class_in_partial, plan_partial
 from flax2optax.codemod.plan.constructors import Built, CannotBuild, Rate, build_callable
 from flax2optax.codemod.plan.draft import Draft
 from flax2optax.codemod.plan.edits import FlowPlan, Replace
@@ -36,6 +37,8 @@ def plan_indirect(draft: Draft, use: Occurrence, known: FlowFacts) -> None:
     assert isinstance(use.node, t.Call) and use.flow is not None
     flow = draft.flow(use.flow)
     callee = draft.facts.value(use.node.func.id)
+    if callee and all(map(class_in_partial, callee)):
+        return  # what the partial application has in the class's place takes any arguments
     if not all(isinstance(a, OptimizerClass) and not a.class_ and a.name in RULES for a in callee):
         draft.stop(flow, "FXO202", use.node.id, UNSEEN)
     elif known.rate not in (Rate.CONSTRUCTOR, Rate.STEP, Rate.MIXED):
@@ -57,6 +60,8 @@ def plan_indirect(draft: Draft, use: Occurrence, known: FlowFacts) -> None:
 
 def plan_class_value(draft: Draft, module: t.Module, use: Occurrence, of: Facts) -> None:
     """A class that is named and not called: the callable that takes its place."""
+    if plan_partial(draft, module, use, of):
+        return
     flow = draft.file_flow(module)
     draft.find(flow, "FXO202", use.node.id, f"the class `{use.name}` was removed with flax.optim")
     try:

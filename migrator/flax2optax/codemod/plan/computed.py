@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 
 from flax2optax.codemod.index import tree as t
 from flax2optax.codemod.index.tree import NodeId
+from flax2optax.codemod.index.walk import everything
 from flax2optax.codemod.infer import OptimizerFacts
-from flax2optax.codemod.infer.values import Literal, OptimizerClass
+from flax2optax.codemod.infer.values import Atom, Literal, OptimizerClass, Partial, Value
 from flax2optax.codemod.plan.configured import Setting, setting
 from flax2optax.codemod.plan.constructors import CannotBuild, Rate
 from flax2optax.codemod.plan.draft import Draft, pieces
@@ -72,6 +73,54 @@ def plan_lookup(
         f"The names that the program gives are known ({', '.join(mentioned)}); any other raises a KeyError.",
     )  # fmt: skip
     draft.edit(flow, Replace(node.id, pieces("{\v", ",\v ".join(table), "}[", Hole(name.id), "]")))
+
+
+def plan_partial(
+    draft: Draft, module: t.Module, use: Occurrence, of: Callable[[NodeId], FlowFacts]
+) -> bool:
+    """`partial(optim.Adam, …)`: the function that takes the class's arguments; False where it is something else."""
+    call = use.above[-2] if len(use.above) > 1 else None
+    if not isinstance(use.above[-1], t.Argument) or not isinstance(call, t.Call):
+        return False
+    made = draft.facts.value(call.id)
+    if not made or not all(map(class_in_partial, made)):
+        return False
+    sites = [
+        node.id
+        for node, callee in _calls_of_partials(draft)
+        if any(class_in_partial(atom) == use.name for atom in callee)
+    ]
+    flow = draft.flow(sites[0]) if sites else draft.file_flow(module)
+    draft.find(flow, "FXO202", use.node.id, f"the class `{use.name}` was removed with flax.optim")
+    rates = {of(site).rate for site in sites}
+    try:
+        if len(rates) != 1:
+            why = "is called nowhere" if not sites else "gets its rate in different ways"
+            raise CannotBuild("FXO202", f"the partial application of {use.name} {why}")
+        function = by_any_arguments(draft, flow, module, use.name, rates.pop(), "FXO202")
+    except CannotBuild as error:
+        draft.stop(flow, error.code, use.node.id, str(error))
+        return True
+    for site in sites:  # all of them stand or fall together, wherever they are
+        draft.flow(site).files[module.path] = None
+    draft.edit(flow, Replace(use.node.id, (function,)))
+    return True
+
+
+def class_in_partial(atom: Atom) -> str:
+    """The class of flax.optim that a partial application (of a partial application) calls; '' for anything else."""
+    if not isinstance(atom, Partial):
+        return ""
+    while isinstance(atom, Partial):
+        atom = atom.function
+    return atom.name if isinstance(atom, OptimizerClass) and not atom.class_ else ""
+
+
+def _calls_of_partials(draft: Draft) -> Iterator[tuple[t.Call, Value]]:
+    for module in draft.facts.program.modules.values():
+        for node, _ in everything(module):
+            if isinstance(node, t.Call) and node.id in draft.facts.machine.definitions:
+                yield node, draft.facts.value(node.func.id)
 
 
 def is_looked_up(facts: OptimizerFacts, use: Occurrence) -> bool:
