@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from flax2optax.codemod.index import tree as t
+from flax2optax.codemod.index.tree import NodeId
 from flax2optax.codemod.index.walk import Node, walk
 from flax2optax.codemod.plan.explicit_names import Scope
 
@@ -15,6 +16,18 @@ def bound_once(name: str, scope: Scope) -> bool:
     parameter = isinstance(scope, t.Function) and any(p.name == name for p in scope.parameters)
     looped = any(isinstance(n, t.For | t.While | t.Comprehension) for above in found for n in above)
     return len(found) + parameter == 1 and not looped
+
+
+def settled_before(name: str, scope: Scope, first: NodeId) -> bool:
+    """Whether every binding of a name stands in its own scope, in no loop, above the node `first`."""
+    found = list(_bindings(name, scope.body))
+    return all(
+        node.id < first
+        and not isinstance(node, t.Scope)
+        and not any(isinstance(n, t.For | t.While | t.Function | t.Delete) for n in above)
+        for node, above in found
+        if not isinstance(node, t.Generator)
+    )
 
 
 def _bindings(name: str, body: tuple[Node, ...]) -> Iterator[tuple[Node, tuple[Node, ...]]]:

@@ -10,6 +10,7 @@ from types import MappingProxyType
 
 from flax2optax.codemod.index import tree as t
 from flax2optax.codemod.index.tree import NodeId
+from flax2optax.codemod.index.walk import walk
 from flax2optax.codemod.plan.edits import Hole, Pieces
 from flax2optax_rules import RULES, RuleError, Variant, bind, choose, defaults, hyper_params, render
 
@@ -107,6 +108,8 @@ def _build(
     }
     traced = {key: key for key in overridden}
     literals = _literals(fixed, node)
+    if rate is Rate.STATE:
+        _check_captured(node, set(traced), name)
     variant = choose(rule, {**literals, **traced} if rate is Rate.STATE else literals)
     if rate is Rate.STATE:
         text = _injected(name, variant, arguments, traced)
@@ -116,6 +119,17 @@ def _build(
         text = re.sub(r"\boptax\.", f"{optax}.", text)
     imports = ["optax", *(["jax.numpy"] if "jnp." in text else [])]
     return Built(_pieces(_soft(text), node), variant.needs, variant.note, tuple(imports))
+
+
+def _check_captured(node: t.Call, traced: set[str], name: str) -> None:
+    """The lambda of `inject_hyperparams` has parameters of these names: no other argument may read a variable so called."""
+    positional = list(hyper_params(RULES[name]))
+    for index, argument in enumerate(node.args):
+        own = argument.keyword or (positional[index] if index < len(positional) else "")
+        read = {n.name for n, _ in walk((argument.value,)) if isinstance(n, t.Name)}
+        if own not in traced and read & traced:
+            why = f"`{', '.join(sorted(read & traced))}` is a variable, and a hyperparameter that the steps override"
+            raise CannotBuild("FXO502", why)
 
 
 def build_callable(

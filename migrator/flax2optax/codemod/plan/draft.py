@@ -6,7 +6,7 @@ from dataclasses import dataclass, field
 
 from flax2optax.codemod.index import tree as t
 from flax2optax.codemod.index.tree import NodeId
-from flax2optax.codemod.index.walk import Node
+from flax2optax.codemod.index.walk import Node, walk
 from flax2optax.codemod.infer import OptimizerFacts
 from flax2optax.codemod.plan.edits import Edit, Finding, FlowPlan, Hole, Piece, Pieces
 from flax2optax.codemod.plan.names import (
@@ -87,6 +87,11 @@ class Draft:
         return self._need(flow, module, object_spelling(module, dotted))
 
     def _need(self, flow: FlowPlan, module: t.Module, spelling: Spelling) -> str:
+        root = spelling.text.split(".")[0]
+        if any(root in f.locals and not _imports(f, root) for f in module.functions):
+            self.stop(
+                flow, "FXO206", module.body[0].id, f"`{root}` also is a variable in this file"
+            )
         if spelling.line:
             flow.imports.setdefault(module.path, {})[spelling.line] = None
         return spelling.text
@@ -107,6 +112,14 @@ class Draft:
             module = self.facts.program.owner(_id(above[0]))
             taken = self._taken.setdefault(module.base, module.bound | set(module.names))
         return fresh(wanted, taken)
+
+
+def _imports(function: t.Function, name: str) -> bool:
+    return any(
+        isinstance(node, t.Import)
+        and any((a.asname or a.name.split(".")[0]) == name for a in node.aliases)
+        for node, _ in walk(function.body)
+    )
 
 
 def _is_imported_from_flax(module: t.Module, name: str) -> bool:
@@ -149,6 +162,24 @@ def simple(node: t.Expression) -> bool:
     if isinstance(node, t.Subscript):
         return simple(node.value) and all(isinstance(i, t.Constant | t.Name) for i in node.indices)
     return isinstance(node, t.Name | t.Constant)
+
+
+def calls_in(nodes: tuple[t.Expression, ...]) -> bool:
+    """Whether evaluating some expressions may do something, so that their order matters."""
+    return any(isinstance(node, t.Call | t.Named | t.Yield) for node, _ in walk(nodes))
+
+
+def is_first(statement: t.Statement, node: t.Call) -> bool:
+    """Whether a statement does nothing before it evaluates a call that could matter to the call's arguments."""
+    given = tuple(argument.value for argument in node.args)
+    plain = all(isinstance(n, t.Name | t.Constant | t.Operation) for n, _ in walk(given))
+    doing = (t.Named, t.Yield) if plain else (t.Named, t.Yield, t.Call)
+    return not any(
+        isinstance(other, doing)
+        and other.id < node.id
+        and all(inner is not node for inner, _ in walk((other,)))
+        for other, _ in walk((statement,))
+    )
 
 
 def statement_of(above: tuple[Node, ...], module: t.Module) -> t.Statement | None:

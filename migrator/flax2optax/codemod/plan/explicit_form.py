@@ -20,7 +20,7 @@ from flax2optax.codemod.infer.values import (
     leaves,
 )
 from flax2optax.codemod.plan.constructors import Rate
-from flax2optax.codemod.plan.draft import Draft, pieces, simple, statement_of
+from flax2optax.codemod.plan.draft import Draft, is_first, pieces, simple, statement_of
 from flax2optax.codemod.plan.edits import (
     Edit,
     Hole,
@@ -248,6 +248,8 @@ def _apply(self: Explicit, edits: list[Edit], use: Occurrence) -> None:
         raise NotExplicit(use.node.id, "the step overrides hyperparameters")
     if statement is None or not isinstance(step.optimizer, t.Name):
         raise NotExplicit(use.node.id, "the step stands where no lines can be put before it")
+    if not is_first(statement, use.node):
+        raise NotExplicit(use.node.id, "something is evaluated before the step")
     self.tx.check_visible(use)
     old = self.halves(step.optimizer, use.above)
     over = parent(use.above)
@@ -297,10 +299,6 @@ def _update(
     scale: Pieces | None = None
     if self.known.rate is Rate.STEP and step.rate is not None:
         scale = (Hole(step.rate.id),)
-        if not simple(step.rate):
-            name = self.draft.fresh(use.above, "learning_rate")
-            lines.append(pieces(f"{name} = ", step.rate.id))
-            scale = (name,)
     gradients = step.gradients.value.id
     lines.append(
         pieces(
@@ -309,11 +307,15 @@ def _update(
             f", {old.state}, {old.params})",
         )
     )
-    if scale is not None:
+    if scale is not None and step.rate is not None:
+        if not simple(step.rate):  # behind the gradients, as the call evaluated them
+            name = self.draft.fresh(use.above, "learning_rate")
+            lines.append(pieces(f"{name} = ", step.rate.id))
+            scale = (name,)
         jax = self.draft.library(flow, self.module, "jax")
-        lines.append(
-            pieces(f"{updates} = {jax}.tree_util.tree_map(lambda u: -", scale, f" * u, {updates})")
-        )
+        one = self.draft.fresh(use.above, "u")
+        start = f"{updates} = {jax}.tree_util.tree_map(lambda {one}: -"
+        lines.append(pieces(start, scale, f" * {one}, {updates})"))
     lines.append((f"{new.params} = {optax}.apply_updates({old.params}, {updates})",))
     return tuple(lines)
 

@@ -105,7 +105,8 @@ class Namer:
             if found != wanted or not (owner is scope or _passes_through(owner, scope, above)):
                 continue
             if owner is scope and reuse and given is not None and id_ <= given.id:
-                continue
+                if not _is_later(scope, above):
+                    continue
             yield True
         if isinstance(scope, t.Function) and wanted in scope.locals and not reuse:
             yield True
@@ -165,6 +166,13 @@ def _ids_around(scope: Scope, module: t.Module) -> set[NodeId]:
             break
         scope = scope.parent
     return found
+
+
+def _is_later(scope: Scope, above: Sequence[Node]) -> bool:
+    """Whether a name is read when a function or a generator inside of its scope runs, whenever that is."""
+    inner = functions_above(above)[:1]
+    lazy = any(isinstance(n, t.Comprehension) and n.kind == "generator" for n in above)
+    return lazy or (bool(inner) and inner[0] is not scope)
 
 
 def _inside(function: t.Function, scope: t.Function) -> bool:

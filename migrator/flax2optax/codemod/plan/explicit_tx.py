@@ -8,6 +8,7 @@ from flax2optax.codemod.index import tree as t
 from flax2optax.codemod.index.tree import NodeId
 from flax2optax.codemod.index.walk import Node, everything
 from flax2optax.codemod.infer.values import Definition
+from flax2optax.codemod.plan.bindings import bound_once, settled_before
 from flax2optax.codemod.plan.clips import chained
 from flax2optax.codemod.plan.draft import Draft, pieces
 from flax2optax.codemod.plan.edits import Edit, Pieces, Replace, ReplaceStatement
@@ -61,6 +62,9 @@ def find_transformation(
     if variable is None:
         return _new(draft, module, creates, known)
     scope, name = variable
+    first = min(use.node.id for use in creates)
+    if not bound_once(name, scope) and not settled_before(name, scope, first):
+        raise NotExplicit(first, f"`{name}` may be another definition when a step is made")
     return _named(draft, module, scope, name, known, creates[0].flow or 0)
 
 

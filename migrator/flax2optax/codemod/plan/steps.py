@@ -9,7 +9,7 @@ from flax2optax.codemod.index import tree as t
 from flax2optax.codemod.index.walk import walk
 from flax2optax.codemod.infer.values import Other, Part
 from flax2optax.codemod.plan.constructors import Rate
-from flax2optax.codemod.plan.draft import Draft, pieces, simple, statement_of
+from flax2optax.codemod.plan.draft import Draft, calls_in, is_first, pieces, simple, statement_of
 from flax2optax.codemod.plan.edits import Hole, InsertBefore, Pieces, Replace
 from flax2optax.codemod.plan.explicit_names import functions_above, scope_id
 from flax2optax.codemod.plan.given import given
@@ -45,8 +45,11 @@ def plan_step(draft: Draft, module: t.Module, use: Occurrence, known: FlowFacts)
     gradients = averaged(draft, module, use, known.axis, (Hole(step.gradients.value.id),))
     statement = statement_of(use.above, module)
     spelled = known.rate is not Rate.STATE and (known.bare or known.rate is not Rate.CONSTRUCTOR)
+    inside = statement is None or not is_first(statement, use.node)
     if spelled and (
-        statement is None or not simple(step.optimizer) or _steps_in(statement, use.node)
+        inside
+        or not simple(step.optimizer)
+        or (statement is not None and _steps_in(statement, use.node))
     ):
         written = _as_call(draft, module, use, step, known, gradients)
     else:
@@ -57,6 +60,10 @@ def plan_step(draft: Draft, module: t.Module, use: Occurrence, known: FlowFacts)
         draft.edit(flow, Replace(use.node.func.attr_id, ("apply_gradients",)))
         if step.gradients.keyword is None or known.axis:
             draft.edit(flow, Replace(step.gradients.id, pieces("grads=", gradients)))
+        return
+    if written.lines and inside:
+        message = "this step needs lines of its own, and stands where none can be put before it"
+        draft.stop(flow, "FXO502", use.node.id, message, "give the call a statement of its own")
         return
     if statement is not None and written.lines:
         draft.edit(flow, InsertBefore(statement.line, written.lines))
@@ -121,9 +128,10 @@ def _spelled_out(
     draft.claim(module, scope_id(around[0] if around else module), state, use.flow)
     of = Hole(step.optimizer.id)
     lines: list[Pieces] = []
+    rated: list[Pieces] = []  # behind the gradients, as the call evaluated them
     scale: Pieces | None = None
     if known.rate in (Rate.STEP, Rate.MIXED):
-        scale = _rate(draft, module, use, step, known, lines)
+        scale = _rate(draft, module, use, step, known, rated)
         if scale is None:
             return None
     more = tuple(_passed_on(step, known))
@@ -133,11 +141,9 @@ def _spelled_out(
     lines.append(pieces(call, ".params", more, ")"))
     if scale is not None:
         jax = draft.library(flow, module, "jax")
-        lines.append(
-            pieces(
-                f"{updates} = {jax}.tree_util.tree_map(\vlambda u: -", scale, f" * u,\v {updates})"
-            )
-        )
+        one = draft.fresh(use.above, "u")
+        start = f"{updates} = {jax}.tree_util.tree_map(\vlambda {one}: -"
+        lines += [*rated, pieces(start, scale, f" * {one},\v {updates})")]
     value = pieces(
         of, ".replace(\n    step=", of, f".step + 1,\n    params={optax}.apply_updates(", of,
         f".params, {updates}),\n    opt_state={state})",
@@ -221,7 +227,8 @@ def _with_state_rate(
     assert use.flow is not None
     flow = draft.flow(use.flow)
     values: list[Pieces] = []
-    for name in known.overridden:
+    order = {name: index for index, name in enumerate(step.overrides.named)}
+    for name in sorted(known.overridden, key=lambda name: (order.get(name, len(order)), name)):
         value = step.overrides.named.get(name)
         own = (
             (Hole(value.id),) if value else given(draft.facts, known.made, name, module, use.above)
@@ -231,10 +238,15 @@ def _with_state_rate(
             draft.stop(flow, "FXO502", use.node.id, message)
             return None
         values.append(pieces(f"'{name}': ", own))
+    lines: tuple[Pieces, ...] = ()
+    if step.gradients is not None and calls_in((step.gradients.value,)):
+        if calls_in(tuple(step.overrides.named.values())):  # gradients first, as the call had it
+            grads = draft.fresh(use.above, "grads")
+            lines, gradients = (pieces(f"{grads} = ", gradients),), (grads,)
     of = Hole(step.optimizer.id)
     given_ = pieces("{", *(pieces(", " if i else "", v) for i, v in enumerate(values)), "}")
     new = pieces(
         of, ".replace(opt_state=", of, ".opt_state._replace(\vhyperparams=", given_,
         ")).apply_gradients(grads=", gradients, ")",
     )  # fmt: skip
-    return Written((), new)
+    return Written(lines, new)
