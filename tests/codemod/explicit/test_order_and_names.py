@@ -178,8 +178,6 @@ def test_the_program_trains_the_same(body: str, tmp_path: Path) -> None:
 
 @pytest.mark.parametrize("body", REFUSED.values(), ids=REFUSED)
 def test_what_cannot_be_told_apart_is_refused(body: str) -> None:
-    outcome = migrated(
-        PROGRAM.replace("BODY", body), todo=False
-    )
+    outcome = migrated(PROGRAM.replace("BODY", body), todo=False)
     assert not outcome.changes
     assert told(outcome)
