@@ -77,7 +77,7 @@ _ALL = (
     Code(
         "FXO202",
         "The arguments of this optimizer cannot be seen",
-        "The constructor gets `*` or `**` arguments, or a class, that are only known when the program runs. Which Optax expression is equal depends on them.",
+        "The constructor gets arguments that are only known when the program runs, and its rule must see them; or a class is used as a value in a way that cannot be followed.",
         "Write the arguments out, or build the optax transformation by hand.",
     ),
     Code(
@@ -89,7 +89,7 @@ _ALL = (
     Code(
         "FXO204",
         "A custom OptimizerDef is outside the shape that can be rewritten",
-        "A subclass becomes a gradient transformation when `init_param_state` and `apply_param_gradient` are functions of one parameter. This one overrides more, or keeps state that is not per parameter.",
+        "A subclass of `OptimizerDef` becomes a gradient transformation when it says how its state starts (`init_param_state` or `init_state`) and how gradients are applied (`apply_param_gradient` or `apply_gradient`). This one overrides more of flax's interface, or has another base.",
         "Write an optax.GradientTransformation: init returns the state, update returns new parameter minus parameter.",
     ),
     Code(
