@@ -1,6 +1,5 @@
 """Round trip: a fixture saves under flax.optim, the codemod migrates it, and the migrated program trains on."""
 
-import importlib.util
 import warnings
 from collections.abc import Iterator
 from pathlib import Path
@@ -14,6 +13,7 @@ import orbax.checkpoint as ocp
 import pytest
 from flax import serialization
 from flax.training import checkpoints
+from restarted import program
 from trees import flat
 
 from flax2optax.checkpoint import restore_checkpoint
@@ -39,14 +39,6 @@ def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     monkeypatch.chdir(tmp_path)
     monkeypatch.setenv("XDG_STATE_HOME", str(tmp_path / "state"))
     return tmp_path
-
-
-def program(path: Path) -> Any:
-    spec = importlib.util.spec_from_file_location(f"program_{path.parent.name}", path)
-    assert spec is not None and spec.loader is not None
-    module = importlib.util.module_from_spec(spec)
-    spec.loader.exec_module(module)
-    return module
 
 
 def migrated(name: str, folder: Path) -> Any:

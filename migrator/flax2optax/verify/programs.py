@@ -51,7 +51,7 @@ def _probe_of(folder: Path, entry: str, side: str) -> Probe:
     module, _, function = entry.partition(":")
 
     def probe() -> Iterator[Any]:
-        with _alone(folder.resolve()):
+        with alone(folder.resolve()):
             try:
                 yield from getattr(importlib.import_module(module), function)()
             except Exception as error:
@@ -62,7 +62,7 @@ def _probe_of(folder: Path, entry: str, side: str) -> Probe:
 
 
 @contextlib.contextmanager
-def _alone(folder: Path) -> Iterator[None]:
+def alone(folder: Path) -> Iterator[None]:
     """Import from `folder` first, run in it, and forget its modules afterwards."""
     known = set(sys.modules)
     writes_bytecode = sys.dont_write_bytecode

@@ -11,17 +11,14 @@ from flax2optax.codemod.index import tree as t
 from flax2optax.codemod.index.tree import NodeId
 from flax2optax.codemod.index.walk import Node, everything
 from flax2optax.codemod.infer import OptimizerFacts
-from flax2optax.codemod.infer.library import RESTORE, functions_in
+from flax2optax.codemod.infer.library import RESTORE, SAVES, functions_in
 from flax2optax.codemod.infer.values import (
-    Atom,
     External,
     FunctionRef,
-    Gradient,
     Instance,
     OptimizerClass,
-    Partial,
-    Transformed,
     Value,
+    unwrapped,
 )
 from flax2optax.codemod.plan.occurrences import Occurrence, occurrences
 
@@ -37,11 +34,7 @@ _USES = {
     "replace": Does.CHANGES,
 }
 _STEPPING = frozenset({"optimize"})
-_SAVES = frozenset({
-    "flax.training.checkpoints.save_checkpoint", "flax.training.checkpoints.save_checkpoint_multiprocess",
-    "flax.serialization.to_bytes", "flax.serialization.to_state_dict", "flax.serialization.msgpack_serialize",
-    "pickle.dump", "pickle.dumps", "cloudpickle.dump", "joblib.dump",
-})  # fmt: skip
+_SAVES = SAVES | {"flax.serialization.to_state_dict"}
 
 
 @dataclass(slots=True)
@@ -117,8 +110,7 @@ class _Tracer:
             passage.role(key_of(scope_of(use.above, module)), does, what, use.node.id)
 
     def _class_name(self, node: NodeId) -> str:
-        made = self.facts.machine.definitions.get(node, frozenset())
-        classes = sorted({self._named(a) for a in made if isinstance(a, OptimizerClass)})
+        classes = sorted(set(map(self._named, self.facts.classes(node))))
         return " or ".join(classes)
 
     def _named(self, atom: OptimizerClass) -> str:
@@ -197,7 +189,7 @@ class _Tracer:
     def _functions(self, node: t.Call) -> Iterator[t.Function]:
         for argument in node.args:
             for atom in functions_in(self.facts.value(argument.value.id)):
-                inner = _unwrapped(atom)
+                inner = unwrapped(atom)
                 if isinstance(inner, FunctionRef):
                     yield self.facts.machine.functions[inner.function]
 
@@ -266,9 +258,3 @@ def _is_target(node: t.Expression, above: tuple[Node, ...]) -> bool:
             return isinstance(over, t.For | t.Generator) and over.target is top
         top = over
     return False
-
-
-def _unwrapped(atom: Atom) -> Atom:
-    while isinstance(atom, Partial | Transformed | Gradient):
-        atom = atom.function
-    return atom

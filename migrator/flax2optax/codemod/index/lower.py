@@ -377,7 +377,7 @@ class _Lowering:
         id_ = self.number(node)
         aliases = tuple(self.alias(a) for a in node.names)
         for alias in aliases:
-            self.bind(alias.asname or alias.name.split(".")[0])
+            self.bind(alias.bound)
         return self.imported(t.Import(id_, line, aliases, None, 0, False))
 
     def import_from(self, node: cst.ImportFrom, line: t.NodeId) -> t.Statement:
@@ -385,7 +385,7 @@ class _Lowering:
         names = () if isinstance(node.names, cst.ImportStar) else node.names
         aliases = tuple(self.alias(a) for a in names)
         for alias in aliases:
-            self.bind(alias.asname or alias.name)
+            self.bind(alias.bound)
         module = _dotted(node.module) if node.module else None
         return self.imported(t.Import(id_, line, aliases, module, len(node.relative), True))
 

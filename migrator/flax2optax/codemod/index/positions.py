@@ -1,4 +1,4 @@
-"""Where each LibCST node stands in its text, in a third of the time of `ByteSpanPositionProvider`.
+"""Where each LibCST node stands in its text, faster than with libcst's `ByteSpanPositionProvider`.
 
 Source: `libcst.metadata.span_provider` of libcst 1.9; the same answers, counted in characters and then turned to bytes.
 """

@@ -191,6 +191,14 @@ class Function:
     generator: bool = False
     is_async: bool = False
 
+    @property
+    def method(self) -> Function | None:
+        """The method that it is, or is written in."""
+        around: Function | None = self
+        while around is not None and around.owner is None:
+            around = around.parent
+        return around
+
 
 @dataclass(slots=True, eq=False)
 class Class:
@@ -284,6 +292,11 @@ class Alias:
     name: str
     asname: str | None
 
+    @property
+    def bound(self) -> str:
+        """The name it binds: `a` of `import a.b`."""
+        return self.asname or self.name.split(".")[0]
+
 
 @dataclass(slots=True, eq=False)
 class Import(Statement):
@@ -293,6 +306,10 @@ class Import(Statement):
     module: str | None
     level: int
     is_from: bool
+
+    def full(self, alias: Alias) -> str:
+        """The dotted name that an alias of it imports, as it is written."""
+        return f"{self.module}.{alias.name}" if self.is_from else alias.name
 
 
 @dataclass(slots=True, eq=False)

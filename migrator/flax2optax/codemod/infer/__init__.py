@@ -31,6 +31,7 @@ from flax2optax.codemod.infer.values import (
     FunctionRef,
     Instance,
     Optimizer,
+    OptimizerClass,
     TupleOf,
     Value,
     one,
@@ -51,6 +52,11 @@ class OptimizerFacts:
     def value(self, node: NodeId) -> Value:
         """What an expression may hold; the empty value where it was never reached."""
         return self.machine.values.get(node, frozenset())
+
+    def classes(self, call: NodeId) -> tuple[OptimizerClass, ...]:
+        """The classes of flax.optim that a call may be of; none where it makes no definition."""
+        found = self.machine.definitions.get(call, frozenset())
+        return tuple(atom for atom in found if isinstance(atom, OptimizerClass))
 
 
 def infer(program: Program, paths: tuple[str, ...]) -> OptimizerFacts:

@@ -320,9 +320,7 @@ def _gradient(
 
 
 def _super(m: Machine, reader: Frame, args: Args) -> Value:
-    function = reader.function
-    while function is not None and function.owner is None:
-        function = function.parent
+    function = reader.function.method if reader.function is not None else None
     if function is None or function.owner is None or not function.parameters:
         return OTHER
     self_ = reader.variables.get(function.parameters[0].name, NOTHING)

@@ -64,6 +64,11 @@ WRAPPERS = frozenset({
     "flax.linen.jit", "flax.linen.remat", "gin.configurable", "gin.external_configurable", "gin.register",
     "jax.named_scope", "jax.make_jaxpr", "jax.xla_computation", "jax.experimental.shard_map.shard_map", "jax.shard_map", "chex.assert_max_traces",
 })  # fmt: skip
+SAVES = frozenset({
+    "flax.training.checkpoints.save_checkpoint", "flax.training.checkpoints.save_checkpoint_multiprocess",
+    "flax.serialization.to_bytes", "flax.serialization.msgpack_serialize",
+    "pickle.dump", "pickle.dumps", "cloudpickle.dump", "joblib.dump",
+})  # fmt: skip
 HARMLESS = frozenset({
     "builtins.print", "builtins.str", "builtins.repr", "builtins.len", "builtins.id",
     "builtins.isinstance", "builtins.hasattr", "builtins.callable", "builtins.bool", "builtins.hash",
@@ -73,10 +78,7 @@ HARMLESS = frozenset({
     "sys.getsizeof", "gc.collect", "jax.tree_util.tree_leaves", "jax.tree_leaves", "jax.tree.leaves",
     "jax.tree.structure", "jax.numpy.where", "builtins.any", "builtins.all", "builtins.sum",
     "builtins.range", "jax.tree_util.all_leaves", "jax.tree_util.tree_all", "inspect.signature",
-    "flax.training.checkpoints.save_checkpoint", "flax.training.checkpoints.save_checkpoint_multiprocess",
-    "flax.serialization.to_bytes", "flax.serialization.msgpack_serialize", "pickle.dump", "pickle.dumps",
-    "cloudpickle.dump", "joblib.dump", "jax.tree_util.tree_reduce", "jax.tree_reduce", "jax.tree.reduce",
-    "builtins.delattr",
+    "jax.tree_util.tree_reduce", "jax.tree_reduce", "jax.tree.reduce", "builtins.delattr", *SAVES,
 })  # fmt: skip
 HARMLESS_METHODS = frozenset({
     "info", "debug", "warning", "error", "log", "exception", "critical", "print",  # loggers
@@ -95,6 +97,10 @@ ARRAYS = frozenset(
 TREE_MAP = frozenset({
     "jax.tree_map", "jax.tree_multimap", "jax.tree_util.tree_map", "jax.tree_util.tree_multimap",
     "jax.tree.map", "tree.map_structure",
+})  # fmt: skip
+LEAVES = frozenset({
+    "jax.tree_util.tree_leaves", "jax.tree_leaves", "jax.tree.leaves",
+    "jax.tree_util.tree_flatten", "jax.tree_flatten", "jax.tree.flatten",
 })  # fmt: skip
 RESTORE = {
     "flax.training.checkpoints.restore_checkpoint": (1, "target"),
@@ -116,13 +122,12 @@ def call_external(
         return _wrapped(m, node, name, args)
     if name in PARTIALS:
         return _partial(node, args)
-    if name in TREE_MAP or "leaves" in name or "flatten" in name:
-        from flax2optax.codemod.infer.trees import LEAVES, over_whole_objects
+    if name in TREE_MAP or name in LEAVES:
+        from flax2optax.codemod.infer.trees import over_whole_objects
 
-        if name in TREE_MAP or name in LEAVES:
-            whole = over_whole_objects(m, reader, node, name, args)
-            if whole is not None:
-                return whole
+        whole = over_whole_objects(m, reader, node, name, args)
+        if whole is not None:
+            return whole
     if name in TREE_MAP:
         call_on_leaves(m, reader, node, args)
         return join(*(v for v, _ in args.positional[1:]), args.rest) or OTHER

@@ -46,10 +46,8 @@ def construct(
 
 def _in_own_class(m: Machine, reader: Frame) -> bool:
     """Whether a method of the program's own optimizer makes its next state."""
-    function = reader.function
-    while function is not None and function.owner is None:
-        function = function.parent
-    owner = function.owner if function is not None else None
+    method = reader.function.method if reader.function is not None else None
+    owner = method.owner if method is not None else None
     return owner is not None and optimizer_base(m, owner.id) is not None
 
 

@@ -9,11 +9,6 @@ from flax2optax.codemod.infer.machine import Frame, Machine
 from flax2optax.codemod.infer.objects import carried
 from flax2optax.codemod.infer.values import OTHER, Container, TupleOf, Value, join, one
 
-LEAVES = frozenset({
-    "jax.tree_util.tree_leaves", "jax.tree_leaves", "jax.tree.leaves",
-    "jax.tree_util.tree_flatten", "jax.tree_flatten", "jax.tree.flatten",
-})  # fmt: skip
-
 
 def over_whole_objects(
     m: Machine, reader: Frame, node: t.Expression, name: str, args: Args

@@ -264,6 +264,13 @@ def leaves(value: Value) -> Iterable[Atom]:
             yield from leaves(one(atom.function))
 
 
+def unwrapped(atom: Atom) -> Atom:
+    """The callable inside of partial applications, transformations and gradients."""
+    while isinstance(atom, Partial | Transformed | Gradient):
+        atom = atom.function
+    return atom
+
+
 def shape(value: Value, levels: int = 2) -> object:
     """What kind of value it is, with the sites of optimizers left out: the key of a function's summaries."""
     kinds = {_shape(atom, levels) for atom in value}

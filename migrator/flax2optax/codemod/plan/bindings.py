@@ -47,9 +47,7 @@ def _binds(name: str, node: Node, above: tuple[Node, ...]) -> bool:
         case t.Function() | t.Class():
             return node.name == name
         case t.Import():
-            return not node.aliases or any(
-                (a.asname or a.name.split(".")[0]) == name for a in node.aliases
-            )
+            return not node.aliases or any(a.bound == name for a in node.aliases)
         case t.Try():
             return any(bound == name for _, bound, _ in node.handlers)
         case t.Match():

@@ -156,8 +156,7 @@ def _calls(draft: Draft, name: str) -> list[_Call]:
 
 
 def _makes(draft: Draft, node: t.Call, name: str) -> bool:
-    made = draft.facts.machine.definitions.get(node.id, frozenset())
-    return any(isinstance(a, OptimizerClass) and a.name == name for a in made)
+    return any(atom.name == name for atom in draft.facts.classes(node.id))
 
 
 def _taken(name: str, node: t.Call, site: NodeId) -> _Call | None:
@@ -223,7 +222,6 @@ def names_the_class(draft: Draft, node: t.Call) -> bool:
         return False
     module = draft.facts.program.owner(node.id)
     return any(
-        func.name in (a.asname or a.name.split(".")[0] for a in statement.aliases)
-        or not statement.aliases
+        func.name in (a.bound for a in statement.aliases) or not statement.aliases
         for statement in module.imports
     )

@@ -118,9 +118,7 @@ def binds(node: Node, name: str) -> bool:
     if isinstance(node, t.Define):
         return node.definition.name == name
     if isinstance(node, t.Import):
-        return not node.aliases or any(
-            (a.asname or a.name.split(".")[0]) == name for a in node.aliases
-        )
+        return not node.aliases or any(a.bound == name for a in node.aliases)
     if isinstance(node, t.Statement) and any(_targets(target, name) for target in _target_of(node)):
         return True
     if isinstance(node, t.Try) and any(bound == name for _, bound, _ in node.handlers):

@@ -135,17 +135,13 @@ def is_looked_up(facts: OptimizerFacts, use: Occurrence) -> bool:
 
 def is_looked_up_call(facts: OptimizerFacts, use: Occurrence) -> bool:
     """Whether a constructor call is one of a class that is looked up by a computed name."""
-    found = facts.machine.definitions.get(use.node.id, frozenset())
-    return any(isinstance(a, OptimizerClass) and a.lookup for a in found)
+    return any(atom.lookup for atom in facts.classes(use.node.id))
 
 
 def calls_through(facts: OptimizerFacts, lookup: NodeId) -> list[NodeId]:
     """Where the class that an expression looks up is called."""
-    return [
-        node
-        for node, classes in facts.machine.definitions.items()
-        if any(isinstance(a, OptimizerClass) and a.lookup == lookup for a in classes)
-    ]
+    calls = facts.machine.definitions
+    return [one for one in calls if any(a.lookup == lookup for a in facts.classes(one))]
 
 
 def _name(node: t.Expression) -> t.Expression | None:

@@ -67,8 +67,8 @@ def _settings(program: Program, key: str) -> Setting:
     values: set[str] = set()
     closed = True
     for path in program.paths:
-        text = program.read(path) or ""
-        if key in text:
+        if key in program.words(path):
+            text = program.read(path) or ""
             found = quoted.findall(text)
             values.update(found)
             closed = closed and len(found) == len(given.findall(text))

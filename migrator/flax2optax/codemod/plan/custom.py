@@ -43,8 +43,7 @@ def plan_custom(
 
 
 def _is_multi(draft: Draft, use: Occurrence) -> bool:
-    found = draft.facts.machine.definitions[use.node.id]
-    return any(isinstance(a, OptimizerClass) and a.name == "MultiOptimizer" for a in found)
+    return any(atom.name == "MultiOptimizer" for atom in draft.facts.classes(use.node.id))
 
 
 def plan_base(draft: Draft, module: t.Module, use: Occurrence, class_: t.Class) -> None:

@@ -7,7 +7,6 @@ from collections.abc import Callable
 from flax2optax.codemod.index import tree as t
 from flax2optax.codemod.index.tree import NodeId
 from flax2optax.codemod.infer.flows import sites
-from flax2optax.codemod.infer.values import OptimizerClass
 from flax2optax.codemod.plan.classes import names_the_class, plan_indirect
 from flax2optax.codemod.plan.computed import by_any_arguments
 from flax2optax.codemod.plan.constructors import UNSCALED, Built, CannotBuild, Rate, build
@@ -29,11 +28,10 @@ def plan_construct(
         plan_own_state(draft, module, use.node.func)
         return
     flow = draft.flow(use.flow)
-    found = draft.facts.machine.definitions[use.node.id]
-    names = sorted(atom.name for atom in found if isinstance(atom, OptimizerClass))
+    found = draft.facts.classes(use.node.id)
+    names = sorted(atom.name for atom in found)
     draft.find(flow, "FXO201", use.node.id, f"`{' or '.join(names)}` was removed with flax.optim")
     for atom in found:
-        assert isinstance(atom, OptimizerClass)
         if atom.name in ("Optimizer", "OptimizerState"):
             draft.stop(
                 flow, "FXO205", use.node.id, f"`flax.optim.{atom.name}` is constructed directly"

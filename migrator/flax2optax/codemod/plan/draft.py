@@ -116,8 +116,7 @@ class Draft:
 
 def _imports(function: t.Function, name: str) -> bool:
     return any(
-        isinstance(node, t.Import)
-        and any((a.asname or a.name.split(".")[0]) == name for a in node.aliases)
+        isinstance(node, t.Import) and any(a.bound == name for a in node.aliases)
         for node, _ in walk(function.body)
     )
 
@@ -125,7 +124,7 @@ def _imports(function: t.Function, name: str) -> bool:
 def _is_imported_from_flax(module: t.Module, name: str) -> bool:
     """Whether a name is one of flax.optim's, whose import goes."""
     return any(
-        (alias.asname or alias.name) == name
+        alias.bound == name
         for statement in module.imports
         if (statement.module or "").startswith("flax.optim")
         for alias in statement.aliases

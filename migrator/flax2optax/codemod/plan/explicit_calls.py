@@ -16,6 +16,7 @@ from flax2optax.codemod.infer.values import (
     Gradient,
     Partial,
     Transformed,
+    unwrapped,
 )
 from flax2optax.codemod.plan.edits import Edit, Replace
 from flax2optax.codemod.plan.explicit_names import NotExplicit
@@ -104,8 +105,7 @@ def _passed_on(self: Explicit, taking: dict[NodeId, set[str]]) -> list[Edit]:
 
 
 def _inner(atom: Atom) -> NodeId | None:
-    while isinstance(atom, Transformed | Partial | Gradient):
-        atom = atom.function
+    atom = unwrapped(atom)
     if isinstance(atom, Bound):
         return atom.function.function
     return atom.function if isinstance(atom, FunctionRef) else None

@@ -11,7 +11,6 @@ from flax2optax.codemod.index import tree as t
 from flax2optax.codemod.index.walk import Node, everything
 from flax2optax.codemod.infer import OptimizerFacts
 from flax2optax.codemod.infer.flows import sites
-from flax2optax.codemod.infer.values import OptimizerClass
 from flax2optax.codemod.plan.bindings import bound_once
 from flax2optax.codemod.plan.edits import Hole, Pieces
 from flax2optax.codemod.plan.explicit_names import scope_of
@@ -44,11 +43,11 @@ def given(
 
 def argument(facts: OptimizerFacts, use: Occurrence, name: str) -> t.Expression | str | None:
     """The expression a constructor call has for `name`, or the text of flax's default."""
-    classes = facts.machine.definitions.get(use.node.id, frozenset())
+    classes = facts.classes(use.node.id)
     if not isinstance(use.node, t.Call) or any(a.star for a in use.node.args) or len(classes) != 1:
         return None
     (atom,) = classes
-    rule = RULES.get(atom.name) if isinstance(atom, OptimizerClass) and not atom.class_ else None
+    rule = RULES.get(atom.name) if not atom.class_ else None
     if rule is None:
         return None
     values = {f"__{a.value.id}": a.value for a in use.node.args}

@@ -20,20 +20,20 @@ def plan_leftovers(draft: Draft) -> None:
         if not found:
             continue
         flow = draft.file_flow(module)
-        for alias, name in found:
+        for alias in found:
             draft.find(flow, "FXO101", alias.id, "`flax.optim` was removed")
-            if _is_exported(module, name):
-                draft.stop(flow, "FXO101", alias.id, f"`{name}` is in `__all__`")
+            if _is_exported(module, alias.bound):
+                draft.stop(flow, "FXO101", alias.id, f"`{alias.bound}` is in `__all__`")
         flow.beside.update(dict.fromkeys(program.importers(path)))
 
 
-def _imports(module: t.Module) -> Iterator[tuple[t.Alias, str]]:
-    """Every alias that imports flax.optim or something of it, with the name it binds."""
+def _imports(module: t.Module) -> Iterator[t.Alias]:
+    """Every alias that imports flax.optim or something of it."""
     for statement in module.imports:
         for alias in statement.aliases if not statement.level else ():
-            full = f"{statement.module}.{alias.name}" if statement.is_from else alias.name
+            full = statement.full(alias)
             if full == GONE or full.startswith(GONE + "."):
-                yield alias, alias.asname or alias.name.split(".")[0]
+                yield alias
 
 
 def _is_exported(module: t.Module, name: str) -> bool:

@@ -50,7 +50,7 @@ def _imported(module: t.Module, dotted: str) -> str | None:
         if not isinstance(statement, t.Import) or statement.level:
             continue
         for alias in statement.aliases:
-            full = f"{statement.module}.{alias.name}" if statement.is_from else alias.name
+            full = statement.full(alias)
             name = alias.asname or alias.name
             if full == dotted and (statement.is_from or alias.asname or full == name):
                 return name
@@ -68,7 +68,7 @@ def names_in(nodes: Iterable[t.Statement | t.Function | t.Expression]) -> set[st
         elif isinstance(node, t.Class):
             found.add(node.name)
         elif isinstance(node, t.Import):
-            found.update(a.asname or a.name.split(".")[0] for a in node.aliases)
+            found.update(a.bound for a in node.aliases)
     return found
 
 

@@ -141,10 +141,7 @@ def _is_own(facts: OptimizerFacts, node: t.Attribute) -> bool:
 def mentions_flax_optim(module: t.Module) -> bool:
     """Whether a file imports flax.optim, or flax as a whole."""
     for statement in module.imports:
-        dotted = [
-            f"{statement.module}.{a.name}" if statement.is_from else a.name
-            for a in statement.aliases
-        ]
+        dotted = [statement.full(alias) for alias in statement.aliases]
         if any(name == "flax" or name.startswith("flax.optim") for name in dotted):
             return True
     return False

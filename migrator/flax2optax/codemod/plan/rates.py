@@ -7,7 +7,6 @@ from dataclasses import dataclass
 
 from flax2optax.codemod.index import tree as t
 from flax2optax.codemod.infer import OptimizerFacts
-from flax2optax.codemod.infer.values import OptimizerClass
 from flax2optax.codemod.plan.constructors import CannotBuild, Rate, last_rate
 from flax2optax.codemod.plan.edits import Pieces
 from flax2optax.codemod.plan.occurrences import Occurrence
@@ -78,15 +77,14 @@ def _is_rated(use: Occurrence) -> bool:
 
 
 def _is_custom(facts: OptimizerFacts, use: Occurrence) -> bool:
-    found = facts.machine.definitions[use.node.id]
-    return any(isinstance(a, OptimizerClass) and a.class_ for a in found)
+    return any(atom.class_ for atom in facts.classes(use.node.id))
 
 
 def _last(facts: OptimizerFacts, use: Occurrence) -> bool:
     """Whether the rate is the last thing an optimizer applies."""
     assert isinstance(use.node, t.Call)
-    for atom in facts.machine.definitions[use.node.id]:
-        if isinstance(atom, OptimizerClass) and not atom.class_:
+    for atom in facts.classes(use.node.id):
+        if not atom.class_:
             try:
                 if not last_rate(atom.name, use.node):
                     return False
