@@ -1,6 +1,7 @@
 """From comparisons to an answer."""
 
 import math
+from dataclasses import replace
 
 import pytest
 
@@ -51,6 +52,31 @@ def test_where_the_free_run_cannot_decide_replay_does() -> None:
     )
     assert decide(free(WRONG), replay(SAME), True, False).answer == "equal"
     assert decide(free(WRONG, disturbed=False), replay(SAME), True, True).answer == "equal"
+
+
+def test_what_rounding_drives_apart_is_not_equal_because_it_is_within_that() -> None:
+    """Controls that part widely allow anything; only the same bits need no second look."""
+    chaos = replace(free(ROUNDING, spread=0.1), calm=0.25)
+    assert decide(chaos, replay(WRONG), True, True).answer == "differs"
+    assert decide(chaos, replay(SAME), True, True).answer == "equal"
+    assert decide(chaos, None, True, True).answer == "not run"
+    assert decide(free(SAME, spread=0.1), None, True, True).answer == "equal"
+
+
+def test_a_mistake_does_not_hide_behind_a_little_chaos() -> None:
+    restless = free(ROUNDING, spread=1e-5)
+    assert decide(restless, replay(WRONG), True, True).answer == "differs"
+    assert decide(restless, replay(ROUNDING), True, True).answer == "equal to rounding"
+    assert decide(restless, None, True, True).answer == "equal to rounding"
+    assert decide(free(ROUNDING), replay(WRONG), True, True).answer == "equal to rounding"
+
+
+def test_a_few_restless_parameters_do_not_spoil_a_proof() -> None:
+    """The bias before a BatchNorm has no gradient but rounding, which Adam makes a step of."""
+    found = decide(replace(free(ROUNDING, spread=0.9), calm=0.75), None, True, True)
+    assert found.answer == "equal to rounding"
+    assert found.notes == ("25% of the parameters say nothing.",)
+    assert decide(replace(free(WRONG, spread=0.9), calm=0.75), None, True, True).answer == "not run"
 
 
 def test_outside_of_float64_both_must_agree() -> None:

@@ -1,13 +1,14 @@
 """One comparison in full: the ratio of every leaf at every step, and what it says about the runs."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
+import jax.numpy as jnp
 import numpy as np
 
 from .pairing import ChainRun, Pair, UnequalStreamsError, follow, pair, run_of
-from .recording import Recording
+from .recording import Array, Recording
 from .verdict import LIMIT, Verdict, judge_all, measure
 
 CHAOS = 1e-3
@@ -16,7 +17,10 @@ CHAOS = 1e-3
 
 @dataclass(frozen=True, slots=True)
 class Evidence:
-    """`table` has one ratio per leaf and step; `spread` is how far rounding alone drives the parameters."""
+    """`table` has one ratio per leaf and step.
+
+    `spread` is how far rounding alone drives the parameters, `calm` the share of them that it does not drive too far.
+    """
 
     name: str
     verdict: Verdict
@@ -25,6 +29,7 @@ class Evidence:
     noises: list[float] = field(default_factory=list)
     steps: int = 0
     spread: float = 0.0
+    calm: float = 1.0
     disturbed: bool = True
     notes: tuple[str, ...] = ()
 
@@ -83,7 +88,7 @@ def _measured(
     new: ChainRun,
     notes: tuple[str, ...],
 ) -> Evidence:
-    steps = len(old)
+    steps, spread = len(old), _spread(old, controls)
     table: dict[str, list[float]] = {}
     deviations, noises = [0.0] * steps, [0.0] * steps
     verdicts = []
@@ -100,8 +105,9 @@ def _measured(
         deviations,
         noises,
         steps,
-        _spread(old, controls),
-        all(_moved(old, one) for one in controls),
+        max(spread, default=0.0),
+        sum(one <= CHAOS for one in spread) / max(1, len(spread)),
+        bool(controls) and all(_moved(old, one) for one in controls),
         (*notes, *_not_finite(old)),
     )
 
@@ -119,6 +125,7 @@ def _merged(name: str, found: Sequence[Evidence]) -> Evidence:
         _largest([one.noises for one in found], steps),
         sum(one.steps for one in found),
         max(one.spread for one in found),
+        min(one.calm for one in found),
         all(one.disturbed for one in found),
         tuple(dict.fromkeys(note for one in found for note in one.notes)),
     )
@@ -128,19 +135,29 @@ def _largest(rows: Sequence[Sequence[float]], steps: int) -> list[float]:
     return [max((row[at] for row in rows if at < len(row)), default=0.0) for at in range(steps)]
 
 
-def _spread(old: ChainRun, controls: Sequence[ChainRun]) -> float:
-    """How far controls part at the end, as a share of the way travelled since the first step."""
+def _spread(old: ChainRun, controls: Sequence[ChainRun]) -> list[float]:
+    """How far controls part at the end, of each parameter, as a share of the way travelled since the first step."""
     if not controls or len(old) < 2:
-        return 0.0
+        return [0.0]
     first, last = old[0], old[-1]
-    found = 0.0
-    for control in controls:
-        end = control[min(len(old), len(control)) - 1]
-        for path in (path for path in last if path.startswith("params")):
-            if path in end and np.issubdtype(last[path].dtype, np.floating):
-                way = _far(last[path], first[path])
-                found = max(found, _far(last[path], end[path]) / way if way else 0.0)
-    return found
+    ends = [control[min(len(old), len(control)) - 1] for control in controls if len(control)]
+    floats = [
+        path
+        for path, leaf in last.items()
+        if path.startswith("params") and jnp.issubdtype(leaf.dtype, jnp.floating)
+    ]
+    return [_parted(first, last, ends, path) for path in floats]
+
+
+def _parted(
+    first: Mapping[str, Array],
+    last: Mapping[str, Array],
+    ends: Sequence[Mapping[str, Array]],
+    path: str,
+) -> float:
+    way = _far(last[path], first[path])
+    apart = max((_far(last[path], end[path]) for end in ends if path in end), default=0.0)
+    return apart / way if way else 0.0
 
 
 def _far(left: Any, right: Any) -> float:
@@ -162,7 +179,7 @@ def _moved(old: ChainRun, control: ChainRun) -> bool:
 def _not_finite(run: ChainRun) -> list[str]:
     for number in range(len(run)):
         for path, array in run[number].items():
-            if np.issubdtype(array.dtype, np.floating) and not np.isfinite(array).all():
+            if jnp.issubdtype(array.dtype, jnp.floating) and not np.isfinite(array).all():
                 return [
                     f"The program before has NaN or infinity in {path} from step {number + 1} on."
                 ]
