@@ -10,7 +10,14 @@ import numpy as np
 import pytest
 
 from flax2optax.verify.precision import disturb
-from flax2optax.verify.verdict import Run, Verdict, judge, leaves_by_path
+from flax2optax.verify.verdict import (
+    Run,
+    Verdict,
+    judge,
+    leaves_by_path,
+    measure_step,
+    noise_of,
+)
 
 EPS = float(np.finfo(np.float64).eps)
 
@@ -118,3 +125,22 @@ def test_disturbing_moves_every_value_by_a_unit_or_two() -> None:
     assert np.array_equal(moved["n"], tree["n"])
     assert np.array_equal(moved["z"], tree["z"])
     assert not np.array_equal(disturb(tree, seed=2)["w"], moved["w"])
+
+
+def test_disturbing_leaves_arrays_of_the_host_there() -> None:
+    tree = {"w": np.linspace(1, 2, 9), "n": np.arange(3)}
+    moved = disturb(tree, seed=1)
+    assert type(moved["w"]) is np.ndarray
+    assert np.all(moved["w"] != tree["w"].astype(moved["w"].dtype))
+    assert moved["n"] is tree["n"]
+
+
+def test_the_noise_of_a_leaf_is_told_where_it_is_all_that_controls_say() -> None:
+    runs = [np.asarray([1.0, 2.0]), np.asarray([1.5, 2.0]), np.asarray([0.5, 2.25])]
+    assert noise_of(runs) == 1.0
+    assert noise_of([*runs, np.asarray([np.inf, 2.0])]) is None
+    assert noise_of([np.arange(2), np.arange(2)]) is None
+    leaf = {"w": runs[0]}
+    within = list(measure_step(1, leaf, [], {"w": runs[0] + 31}, {}, {"w": 1.0}))
+    beyond = list(measure_step(1, leaf, [], {"w": runs[0] + 33}, {}, {"w": 1.0}))
+    assert [one.equal for one in (*within, *beyond)] == [True, False]

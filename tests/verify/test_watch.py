@@ -1,5 +1,6 @@
 """Steps are seen wherever they are made: eagerly, in jit, scan, while_loop, cond, vmap and pmap."""
 
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -8,6 +9,7 @@ import pytest
 from flax2optax.verify import fetch
 from flax2optax.verify.child.task import Task
 from flax2optax.verify.evidence import compare_recordings
+from flax2optax.verify.measured import compile_times
 from flax2optax.verify.outcome import Outcome, check
 from flax2optax.verify.pairing import chains_of, folded, pair
 from flax2optax.verify.recording import Recording
@@ -147,26 +149,27 @@ TWO = """
 import jax
 import jax.numpy as jnp
 PARAMS = {'w': jax.random.normal(jax.random.PRNGKey(0), (4,))}
+grads_of = lambda params: {'w': jnp.sin(params['w']).at[0].set(jnp.nan)}
 """
 TWO_BEFORE = """
 from flax import optim
 for definition in (optim.Adam(), optim.Momentum()):
   optimizer = definition.create(PARAMS)
   for number in range(3):
-    optimizer = optimizer.apply_gradient(jax.tree.map(jnp.sin, optimizer.target), learning_rate=0.1 / (1 + number))
+    optimizer = optimizer.apply_gradient(grads_of(optimizer.target), learning_rate=0.1 / (1 + number))
 """
 TWO_AFTER = """
 import optax
 for tx in (optax.scale_by_adam(), optax.trace(0.9)):
   params, state = PARAMS, tx.init(PARAMS)
   for number in range(3):
-    updates, state = tx.update(jax.tree.map(jnp.sin, params), state, params)
+    updates, state = tx.update(grads_of(params), state, params)
     params = optax.apply_updates(params, jax.tree.map(lambda u: -0.1 / (1 + number) * u, updates))
 """
 
 
 def test_optimizers_of_one_shape_are_replayed_each_with_its_own_numbers(tmp_path: Path) -> None:
-    """Rates that are Python's own numbers change from step to step without being traced."""
+    """Rates that are Python's own numbers change from step to step without being traced; a NaN is as it was."""
     for side, program in (("before", TWO_BEFORE), ("after", TWO_AFTER)):
         (tmp_path / side).mkdir()
         (tmp_path / side / "train.py").write_text(TWO + program)
@@ -202,3 +205,16 @@ def test_a_program_that_made_its_steps_does_not_go_on_beside_the_replay(tmp_path
     assert (found.code, list(found.steps.values())) == (0, [3])
     assert (tmp_path / "ended").exists()
     assert found.told["replay"] == {}
+
+
+def test_what_an_earlier_run_compiled_is_not_compiled_again(tmp_path: Path) -> None:
+    (tmp_path / "train.py").write_text(TWO + GOES_ON)
+    task = Task("before", str(tmp_path / "first"), wheel=str(fetch()), steps=2, light=True)
+    task = replace(task, cache=str(tmp_path / "compiled"))
+    first = run(COMMAND, tmp_path, task, "first")
+    again = run(COMMAND, tmp_path, replace(task, folder=str(tmp_path / "again")), "again")
+    names = {name for name, _ in first.told["compiled"]}
+    assert again.told["retrieved"]
+    assert set(again.told["retrieved"]) <= names
+    assert not {name for name, _ in again.told["compiled"]} & set(again.told["retrieved"])
+    assert compile_times(first).keys() == names

@@ -1,6 +1,6 @@
 """float64 for programs that do not know of it, and parameters disturbed by a rounding error."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from typing import Any, Final
 
@@ -9,7 +9,7 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 
-MAX_UNITS: Final = 2
+UNITS: Final = np.array([-2.0, -1.0, 1.0, 2.0])
 CONFIG: Final[Any] = jax.config
 FINFO: Final[Any] = jnp.finfo
 
@@ -46,7 +46,7 @@ def disturbed_create(optimizer_def: Any, seed: int) -> Iterator[None]:
         optimizer_def.create = create
 
 
-def disturb(tree: Any, seed: int) -> Any:
+def disturb(tree: Any, seed: int | Sequence[int]) -> Any:
     """Every floating-point leaf moved by one or two units in the last place, up or down; zeros stay."""
     leaves, treedef = jax.tree_util.tree_flatten(tree)
     random = np.random.default_rng(seed)
@@ -54,12 +54,13 @@ def disturb(tree: Any, seed: int) -> Any:
 
 
 def _disturb_leaf(leaf: Any, random: np.random.Generator) -> Any:
-    array = jnp.asarray(leaf)
+    """An array on the host stays there, in the type that JAX gives it; a tracer is moved by JAX."""
+    on_host = isinstance(leaf, np.ndarray)
+    array = leaf.astype(jax.dtypes.canonicalize_dtype(leaf.dtype)) if on_host else jnp.asarray(leaf)
     if not jnp.issubdtype(array.dtype, jnp.floating):
         return leaf
-    units = random.integers(1, MAX_UNITS + 1, array.shape) * random.choice([-1, 1], array.shape)
-    moved = array * (1 + jnp.asarray(units, array.dtype) * FINFO(array.dtype).eps)
-    return moved.astype(array.dtype)
+    moves = (1 + UNITS * float(FINFO(array.dtype).eps)).astype(array.dtype)
+    return array * moves.take(random.integers(0, len(UNITS), array.shape, np.uint8))
 
 
 def _widen(leaf: Any) -> Any:

@@ -2,18 +2,26 @@
 
 import tempfile
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Any, Final
+from typing import Final
 
 from .cause import likely_cause
 from .child.task import Task, read_task
 from .decide import decide
 from .evidence import Evidence, compare_recordings, replayed
 from .jumps import boundaries_in, plan_jumps
-from .measured import folded_copies, losses, rates, speed_of, visited_counters
+from .measured import (
+    Speeds,
+    compile_times,
+    folded_copies,
+    losses,
+    rates,
+    speeds,
+    visited_counters,
+)
 from .outcome import CannotRunError, Outcome, check
 from .recording import Recording
 from .reference import ReferenceUnavailableError
@@ -64,19 +72,17 @@ class _Proof:
     def report(self) -> Report:
         """Float64 where the program can, its own type beside it, then the clock."""
         with ThreadPoolExecutor(self.options.jobs) as pool:
-            both = (
-                pool.submit(self._wide),
-                pool.submit(self._run, "before", self._task("own-before")),
-            )
-        wide, own_before = both[0].result(), both[1].result()
-        check(own_before, "before")
+            first = pool.submit(self._wide)
+            own_before = pool.submit(self._run, "before", self._task("own-before")).result()
+            check(own_before, "before")
+            own_after = pool.submit(self._after, own_before, "own-after")
+            wide = first.result()
+            if wide is not None:
+                after = pool.submit(self._after, wide, "wide-after")
+                controls = [pool.submit(self._control, wide, seed) for seed in CONTROLS]
         if wide is None:
             own_before = self._run("before", self._task("own-before-replayed", replay=True))
             return self._narrow(own_before)
-        with ThreadPoolExecutor(self.options.jobs) as pool:
-            after = pool.submit(self._after, wide, "wide-after")
-            own_after = pool.submit(self._after, own_before, "own-after")
-            controls = [pool.submit(self._control, wide, seed) for seed in CONTROLS]
         found = [one.result() for one in controls]
         check(after.result(), "after")
         return self._judged(wide, found, after.result(), own_before, own_after.result())
@@ -121,7 +127,7 @@ class _Proof:
             cause=cause,
             evidence=tuple(evidence),
             counters=visited_counters(old),
-            speed=self._speed(folded_copies(old)),
+            speed=self._speed(folded_copies(old), compile_times(own_before, own_after)),
             losses={
                 side: found
                 for side, one in (("before", own_before), ("after", own_after))
@@ -192,17 +198,17 @@ class _Proof:
                 return None
         return replayed(REPLAY, after.told.get("replay"))
 
-    def _speed(self, copies: int) -> dict[str, Any]:
+    def _speed(self, copies: int, known: Mapping[str, float]) -> Speeds:
         """One run after the other, with nothing recorded but the time."""
         if not self.options.timing:
             return {}
-        task = replace(self._task("light-before"), light=True, cache="")
+        task = replace(self._task("light-before"), light=True)
         before = self._run("before", task)
         task = replace(after_task(task, before), folder=str(self.folder / "light-after"))
         after = self._run("after", task)
         if before.code or after.code:
             return {}
-        return {"before": speed_of(before, copies), "after": speed_of(after, copies)}
+        return speeds(before, after, copies, known)
 
     def _run(self, side: str, task: Task) -> Outcome:
         name = Path(task.folder).name

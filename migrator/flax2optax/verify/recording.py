@@ -8,7 +8,7 @@ Only one step is in memory at a time, on the way in and on the way out.
 import json
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
-from hashlib import blake2b
+from hashlib import sha256
 from pathlib import Path
 from typing import Any, Final, Self
 
@@ -62,16 +62,21 @@ class Writer:
     def leaf(self, array: Array) -> Ref:
         """The place of an array; the same array has the same place."""
         array = np.asarray(array, order="C")
-        data = array.tobytes()
+        data = array.reshape(-1).view(np.uint8).data
         name = _name_of(array.dtype)
-        digest = blake2b(data, digest_size=16, person=name.encode()[:16])
-        digest.update(repr(array.shape).encode())
+        digest = sha256(data)
+        digest.update(f"{name}{array.shape}".encode())
         key = digest.digest()
         if key not in self._known:
             self._known[key] = (self._end, name, array.shape)
-            self._leaves.write(data)
-            self._end += len(data)
+            self._append(data)
         return self._known[key]
+
+    def _append(self, data: memoryview) -> None:
+        """A raw write may take only a part."""
+        self._end += len(data)
+        while data:
+            data = data[self._leaves.write(data) :]
 
     def part(self, leaves: Mapping[str, Array]) -> Part:
         """One tree."""

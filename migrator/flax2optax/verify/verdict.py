@@ -12,7 +12,9 @@ In float64 right migrations stay below 1.8 and the smallest mistakes begin at 1.
 import math
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from functools import reduce
 from itertools import combinations, groupby
+from types import MappingProxyType
 from typing import Any, Final
 
 import jax
@@ -83,9 +85,17 @@ def measure(before: Run, controls: Sequence[Run], after: Run) -> Iterator[Verdic
 
 
 def measure_step(
-    step: int, old: Leaves, noisy: Sequence[Leaves], new: Leaves, scales: dict[str, float]
+    step: int,
+    old: Leaves,
+    noisy: Sequence[Leaves],
+    new: Leaves,
+    scales: dict[str, float],
+    noises: Mapping[str, float] = MappingProxyType({}),
 ) -> Iterator[Verdict]:
-    """The verdict of every leaf of one step; `scales` is carried from step to step."""
+    """The verdict of every leaf of one step; `scales` is carried from step to step.
+
+    `noises` is the noise of leaves whose controls are not at hand any more (`noise_of`).
+    """
     if old.keys() != new.keys():
         missing, added = sorted(old.keys() - new.keys()), sorted(new.keys() - old.keys())
         yield _different(
@@ -94,7 +104,15 @@ def measure_step(
         return
     for path in old:
         others = [one[path] for one in noisy if path in one]
-        yield _judge_leaf(step, path, old[path], others, new[path], scales)
+        noise = noises.get(path, 0.0)
+        yield _judge_leaf(step, path, old[path], others, new[path], scales, noise)
+
+
+def noise_of(runs: Sequence[Array]) -> float | None:
+    """All that controls say about one finite leaf: the largest distance of any two. None where they say more."""
+    if not all(np.issubdtype(one.dtype, np.floating) and np.isfinite(one).all() for one in runs):
+        return None
+    return _range([_wide(one) for one in runs], None)
 
 
 def _judge_leaf(
@@ -104,6 +122,7 @@ def _judge_leaf(
     noisy: Sequence[Array],
     new: Array,
     scales: dict[str, float],
+    noise: float,
 ) -> Verdict:
     if old.shape != new.shape:
         return _different(step, path, f"shape {old.shape} before, {new.shape} after")
@@ -114,10 +133,10 @@ def _judge_leaf(
     controls = [_wide(one) for one in noisy if one.shape == old.shape]
     if not _same_kinds(old, controls, new):
         return _different(step, path, "NaN or infinity in one of the two only")
-    finite = np.isfinite(np.stack([old, new, *controls])).all(axis=0)
+    finite = _finite(old, new, *controls)
     difference = _largest(old, new, finite)
-    noise = _range([old, *controls], finite)
-    unit = float(eps * np.max(np.abs(old[finite]), initial=0.0))
+    noise = max(noise, _range([old, *controls], finite))
+    unit = eps * float(np.max(np.abs(_at(old, finite)), initial=0.0))
     scale = scales[path] = max(noise + unit, scales.get(path, 0.0))
     ratio = 0.0 if difference == 0 else _ratio(difference, scale)
     detail = f"differs by {difference:.3g}, rounding makes {scale:.3g}"
@@ -133,26 +152,38 @@ def _judge_exactly(step: int, path: str, old: Array, new: Array) -> Verdict:
 
 def _same_kinds(old: Array, controls: Sequence[Array], new: Array) -> bool:
     """A NaN or infinity is the program's own where the run before, or one disturbed by rounding, has it too."""
+    if _finite(old, new, *controls) is None:
+        return True
     allowed = np.stack([_kinds(one) for one in (old, *controls)])
     return bool(np.all(np.any(allowed == _kinds(new), axis=0)))
 
 
 def _kinds(array: Array) -> Array:
-    """0 for a number, and one value each for NaN and the two infinities."""
+    """One value each for NaN and the two infinities."""
     real = array.real
     return np.asarray(np.isnan(array) + 2 * np.isposinf(real) + 4 * np.isneginf(real))
 
 
-def _largest(left: Array, right: Array, where: Array) -> float:
-    with np.errstate(invalid="ignore"):
-        gap = np.where(left == right, 0.0, np.abs(left - right))
-    return float(np.max(gap[where], initial=0.0))
+def _finite(*runs: Array) -> Array | None:
+    """Where all of them are finite; None is everywhere, which is the rule and costs less."""
+    found = [np.isfinite(one) for one in runs]
+    return None if all(one.all() for one in found) else np.logical_and.reduce(found)
 
 
-def _range(runs: Sequence[Array], where: Array) -> float:
+def _at(array: Array, where: Array | None) -> Array:
+    return array if where is None else np.asarray(array[where])
+
+
+def _largest(left: Array, right: Array, where: Array | None) -> float:
+    return float(np.max(np.abs(_at(left, where) - _at(right, where)), initial=0.0))
+
+
+def _range(runs: Sequence[Array], where: Array | None) -> float:
     """The largest distance of any two runs."""
-    pairs = combinations(runs, 2)
-    return max((_largest(one, other, where) for one, other in pairs), default=0.0)
+    found = [_at(one, where) for one in runs]
+    if any(np.iscomplexobj(one) for one in found):
+        return max((_largest(*two, None) for two in combinations(found, 2)), default=0.0)
+    return float(np.max(reduce(np.maximum, found) - reduce(np.minimum, found), initial=0.0))
 
 
 def _ratio(difference: float, scale: float) -> float:

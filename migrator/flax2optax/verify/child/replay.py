@@ -5,7 +5,7 @@ The process after steps its transformation from the same inputs and says how far
 """
 
 import importlib
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any, Final
 
@@ -17,12 +17,15 @@ from ..pairing import Pair, folded, pair
 from ..precision import disturb
 from ..recording import Array, Recording, Step, Writer
 from ..states import is_counter
-from ..verdict import LIMIT, measure_step
+from ..verdict import LIMIT, measure_step, noise_of
 from .sites import path_of
 from .task import Task
 
 FOLDER: Final = "replayed"
+NOISES: Final = "noises"
 CONTROLS: Final = (1, 2, 3)
+Results = Mapping[str, Mapping[str, Array]]
+"""Leaves by tree and path."""
 FINFO: Final[Any] = jnp.finfo
 SAME_RATE: Final = 64
 
@@ -46,35 +49,54 @@ def _double_precision() -> Any:
 
 
 def _before(task: Task, places: Mapping[str, Any]) -> dict[str, Any]:
+    """Writes what each step gives back, and how far it is from what disturbed inputs give."""
     recording = Recording(Path(task.folder))
-    folders = [Path(task.folder) / f"{FOLDER}{seed}" for seed in (0, *CONTROLS)]
     steps = {name: _flax_step(place) for name, place in places.items()}
-    for seed, folder in zip((0, *CONTROLS), folders, strict=True):
-        with Writer(folder) as writer:
-            for step in _unfolded(recording):
-                found = steps[step.note["place"]](_inputs(recording, step, seed))
-                parts = {name: writer.part(one) for name, one in found.items()}
-                writer.step(Step(step.stream, parts))
+    with Writer(Path(task.folder) / FOLDER) as writer:
+        for step in _unfolded(recording):
+            inputs, run = _inputs(recording, step), steps[step.note["place"]]
+            found = run(_wider(inputs))
+            controls = [run(_disturbed(inputs, seed)) for seed in CONTROLS]
+            parts = {name: writer.part(one) for name, one in found.items()}
+            noises = _noises(found, controls)
+            for number, control in enumerate(controls):
+                for name, leaves in control.items():
+                    kept = {path: leaves[path] for path in leaves if path not in noises[name]}
+                    parts[f"{name} {number}"] = writer.part(kept)
+            writer.step(Step(step.stream, parts, {NOISES: noises}))
     return {}
+
+
+def _noises(found: Results, controls: Sequence[Results]) -> dict[str, dict[str, float]]:
+    """By tree and path, for all leaves whose controls need not be kept."""
+    told: dict[str, dict[str, float]] = {}
+    for name, leaves in found.items():
+        runs = {path: [leaves[path], *(one[name][path] for one in controls)] for path in leaves}
+        told[name] = {
+            path: noise for path, one in runs.items() if (noise := noise_of(one)) is not None
+        }
+    return told
 
 
 def _after(task: Task, places: Mapping[str, Any]) -> dict[str, Any]:
     before, after = Recording(Path(task.against)), Recording(Path(task.folder))
-    results = [Recording(before.folder / f"{FOLDER}{seed}") for seed in (0, *CONTROLS)]
+    results = Recording(before.folder / FOLDER)
     place = {step.identity(): at for at, step in enumerate(_unfolded(before))}
     told = []
     for one in pair(before, after):
         replayed = _Replayed(one, before, after, places)
         for number, (old, new) in enumerate(zip(one.before, one.after, strict=True), start=1):
             found = replayed.step(old, new)
+            result = results.steps[place[old.identity()]]
             base, *controls = (
-                _named(one, run, run.steps[place[old.identity()]]) for run in results
+                results.tree(_named(one, result, ending))
+                for ending in ("", *(f" {number}" for number in range(len(CONTROLS))))
             )
-            scales: dict[str, float] = {}
+            noises = _named(one, result, "", result.note[NOISES])
             told += [
                 {"stream": one.stream, "step": number, "leaf": verdict.leaf, "ratio": verdict.ratio}
                 | {"detail": verdict.detail}
-                for verdict in measure_step(number, base, controls, found, scales)
+                for verdict in measure_step(number, base, controls, found, {}, noises)
                 if verdict.ratio
             ]
     return {"limit": LIMIT, "steps": len(place), "found": told}
@@ -91,7 +113,7 @@ class _Replayed:
 
     def step(self, old: Step, new: Step) -> dict[str, Array]:
         """The parameters and state after one step from the inputs of the program before."""
-        inputs = _inputs(self.before, old, 0)
+        inputs = _wider(_inputs(self.before, old))
         place = self.places[new.note["place"]]
         params, grads = (_filled(place["params"], inputs[name]) for name in ("params", "grads"))
         state = _filled(place["state"], self._state(inputs["state"], new))
@@ -159,7 +181,7 @@ def _flax_step(place: Any) -> Any:
 
     traced = [path_of(path) for path, leaf in leaves if isinstance(leaf, jax.ShapeDtypeStruct)]
 
-    def run(inputs: Mapping[str, Mapping[str, Array]]) -> dict[str, dict[str, Array]]:
+    def run(inputs: Results) -> dict[str, dict[str, Array]]:
         hyper = {path: inputs["hyper"][path] for path in traced}
         new_params, new_state = step(hyper, *_trees(place, inputs))
         return {"new_params": _leaves(new_params), "new_state": _leaves(new_state)}
@@ -167,21 +189,32 @@ def _flax_step(place: Any) -> Any:
     return run
 
 
-def _trees(place: Any, inputs: Mapping[str, Mapping[str, Array]]) -> tuple[Any, Any, Any]:
+def _trees(place: Any, inputs: Results) -> tuple[Any, Any, Any]:
     grads, params = (_filled(place["params"], inputs[name]) for name in ("grads", "params"))
     return grads, _filled(place["state"], inputs["state"]), params
 
 
-def _inputs(recording: Recording, step: Step, seed: int) -> dict[str, dict[str, Array]]:
-    """What went into a step, in float64; a seed disturbs it by rounding errors, the rates by those of their own type."""
-    found = {}
-    for name in ("params", "grads", "state", "hyper"):
-        tree = recording.tree(step.parts[name])
-        if seed and name == "hyper":
-            tree = disturb(tree, seed)
-        tree = {path: _wide(np.asarray(array)) for path, array in tree.items()}
-        found[name] = disturb(tree, seed) if seed and name != "hyper" else tree
-    return found
+def _inputs(recording: Recording, step: Step) -> Results:
+    """What went into a step, as it was recorded."""
+    return {
+        name: recording.tree(step.parts[name]) for name in ("params", "grads", "state", "hyper")
+    }
+
+
+def _wider(inputs: Results) -> Results:
+    """In float64."""
+    return {
+        name: {path: _wide(np.asarray(array)) for path, array in tree.items()}
+        for name, tree in inputs.items()
+    }
+
+
+def _disturbed(inputs: Results, seed: int) -> Results:
+    """In float64 and off by rounding errors, each tree by others; the rates by those of their own type."""
+    rates = disturb(inputs["hyper"], (seed, 0))
+    trees = {name: tree for name, tree in _wider(inputs).items() if name != "hyper"}
+    moved = {name: disturb(tree, (seed, at)) for at, (name, tree) in enumerate(trees.items(), 1)}
+    return {**moved, **_wider({"hyper": rates})}
 
 
 def _unfolded(recording: Recording) -> Iterator[Step]:
@@ -193,18 +226,22 @@ def _unfolded(recording: Recording) -> Iterator[Step]:
         yield from folded(steps)[0]
 
 
-def _named(one: Pair, recording: Recording, step: Step) -> dict[str, Array]:
-    state = step.parts["new_state"]
-    leaves = {f"params/{path}": ref for path, ref in step.parts["new_params"].items()}
-    leaves |= {match.name: state[match.before] for match in one.states}
-    return recording.tree(leaves)
+def _named(
+    one: Pair, step: Step, ending: str, leaves: Mapping[str, Mapping[str, Any]] | None = None
+) -> dict[str, Any]:
+    """The leaves of a result, or what is kept of them by tree and path, under the names of the verdict."""
+    trees = step.parts if leaves is None else leaves
+    params, state = trees["new_params" + ending], trees["new_state" + ending]
+    found = {f"params/{path}": value for path, value in params.items()}
+    return found | {
+        match.name: state[match.before] for match in one.states if match.before in state
+    }
 
 
 def _filled(tree: Any, leaves: Mapping[str, Array]) -> Any:
     """A tree of the shape that was seen, with these leaves."""
     return jax.tree_util.tree_map_with_path(
-        lambda path, leaf: jnp.asarray(leaves[path_of(path)]) if path_of(path) in leaves else leaf,
-        tree,
+        lambda path, leaf: leaves.get(path_of(path), leaf), tree
     )
 
 
@@ -217,12 +254,15 @@ def _leaves(tree: Any) -> dict[str, Array]:
 
 
 def _wide(array: Array) -> Array:
-    return array.astype(np.float64) if jnp.issubdtype(array.dtype, jnp.floating) else array
+    is_float = jnp.issubdtype(array.dtype, jnp.floating)
+    return array.astype(np.float64, copy=False) if is_float else array
 
 
 def _ratios(updates: Array, applied: Array) -> Array:
     old, new = updates.astype(np.float64).ravel(), applied.astype(np.float64).ravel()
-    where = (np.abs(old) > np.max(np.abs(old), initial=0.0) * 1e-3) & np.isfinite(new)
+    finite = np.isfinite(old) & np.isfinite(new)
+    old, new = old[finite], new[finite]
+    where = np.abs(old) > np.max(np.abs(old), initial=0.0) * 1e-3
     return np.asarray(new[where] / old[where])
 
 

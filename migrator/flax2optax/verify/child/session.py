@@ -21,6 +21,7 @@ from .task import Task
 OUTCOME: Final = "outcome.json"
 PROBLEM: Final = "problem.txt"
 COMPILE: Final = "/jax/core/compile/backend_compile"
+CACHE_HIT: Final = "/jax/compilation_cache/cache_hits"
 
 
 class Session:
@@ -31,7 +32,9 @@ class Session:
         self.started = time.perf_counter()
         self.recorder = Recorder(task, self._limit_reached)
         self.places: dict[str, Any] = {}
-        self.compiling = 0.0
+        self.compiled: list[tuple[str, float]] = []
+        self.retrieved: list[str] = []
+        self._found = threading.local()
         self._patches = contextlib.ExitStack()
         self._finished = threading.Lock()
         self._done = False
@@ -46,6 +49,7 @@ class Session:
             jax.config.update("jax_enable_x64", True)
         for old, new in REMOVED_ALIASES.items():
             vars(jax).setdefault(old, getattr(jax.tree_util, new))
+        jax.monitoring.register_event_listener(self._cache_hit)
         jax.monitoring.register_event_duration_secs_listener(self._compiled)
         if not self.task.light:
             watch_loss(jax, self.recorder.take)
@@ -116,7 +120,8 @@ class Session:
             "steps": dict(self.recorder.counts),
             "problems": self.recorder.problems,
             "ticks": self.recorder.ticks,
-            "compile": self.compiling,
+            "compiled": self.compiled,
+            "retrieved": self.retrieved,
             "peak": _peak(devices),
             "devices": [str(one.device_kind) for one in devices],
             "platform": jax.default_backend(),
@@ -150,9 +155,20 @@ class Session:
                 stream.flush()
         os._exit(0)
 
-    def _compiled(self, event: str, seconds: float, **_: Any) -> None:
-        if event.startswith(COMPILE):
-            self.compiling += seconds
+    def _cache_hit(self, event: str, **_: Any) -> None:
+        if event == CACHE_HIT:
+            self._found.in_cache = True
+
+    def _compiled(self, event: str, seconds: float, **told: Any) -> None:
+        """What was found in the cache of an earlier run took no time to compile."""
+        if not event.startswith(COMPILE):
+            return
+        name = str(told.get("fun_name", ""))
+        if getattr(self._found, "in_cache", False):
+            self.retrieved.append(name)
+        else:
+            self.compiled.append((name, seconds))
+        self._found.in_cache = False
 
 
 def _stop(thread: threading.Thread) -> None:
