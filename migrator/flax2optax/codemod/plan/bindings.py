@@ -18,6 +18,18 @@ def bound_once(name: str, scope: Scope) -> bool:
     return len(found) + parameter == 1 and not looped
 
 
+def first_binding(name: str, scope: Scope) -> Node | None:
+    """The first place in the text that binds a name; None for a parameter."""
+    if isinstance(scope, t.Function) and any(p.name == name for p in scope.parameters):
+        return None
+    return next((node for node, _ in _bindings(name, scope.body)), None)
+
+
+def is_imported(name: str, scope: Scope) -> bool:
+    """Whether an import binds a name there."""
+    return any(isinstance(node, t.Import) for node, _ in _bindings(name, scope.body))
+
+
 def settled_before(name: str, scope: Scope, first: NodeId) -> bool:
     """Whether every binding of a name stands in its own scope, in no loop, above the node `first`."""
     found = list(_bindings(name, scope.body))

@@ -2,27 +2,26 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
-
 from flax2optax.codemod.index import tree as t
 from flax2optax.codemod.index.tree import NodeId
-from flax2optax.codemod.index.walk import everything
+from flax2optax.codemod.index.walk import Node, everything
 from flax2optax.codemod.infer.library import PARTIALS, WRAPPERS
 from flax2optax.codemod.infer.values import (
     Atom,
     Bound,
     External,
-    FunctionRef,
+    Free,
     Gradient,
+    Optimizer,
     Partial,
     Transformed,
-    unwrapped,
+    Unknown,
+    leaves,
 )
 from flax2optax.codemod.plan.edits import Edit, Replace
+from flax2optax.codemod.plan.explicit_flow import Explicit
 from flax2optax.codemod.plan.explicit_names import NotExplicit
-
-if TYPE_CHECKING:
-    from flax2optax.codemod.plan.explicit_form import Explicit
+from flax2optax.codemod.plan.occurrences import parent
 
 KNOWN_WRAPPERS = WRAPPERS | PARTIALS
 NUMBERS = frozenset({"donate_argnums", "static_argnums"})
@@ -43,14 +42,13 @@ def check_functions(self: Explicit) -> list[Edit]:
                 taking.setdefault(frame.function.id, set()).add(name)
     for frame in machine.frames:
         function = frame.function
-        if (
-            function is not None
-            and function.id in machine.imagined
-            and self.holds_inside(frame.returned)
-        ):
+        if function is None or not self.holds_inside(frame.returned):
+            continue
+        if function.id in machine.imagined:
             raise NotExplicit(
                 function.id, f"`{function.name}` returns it, and nobody in the program calls that"
             )
+        taking.setdefault(function.id, set())  # axes of what it returns would shift
     edits: list[Edit] = []
     for function_id, names in taking.items():
         edits.extend(_parameters(self, machine.functions[function_id], names))
@@ -66,14 +64,12 @@ def _parameters(self: Explicit, function: t.Function, names: set[str]) -> list[E
         )
     if function.owner is not None or function.generator:
         raise NotExplicit(function.id, f"`{function.name}` is a method or a generator")
-    if function.module is not self.module:
-        raise NotExplicit(function.id, "it crosses modules")
     edits: list[Edit] = []
     for parameter in function.parameters:
         if parameter.name in names:
             if parameter.default is not None or parameter.kind in ("star", "double_star"):
                 raise NotExplicit(parameter.id, f"`{parameter.name}` has a default or is variadic")
-            halves = self.namer.halves(function, parameter.name)
+            halves = self.namer(function.module).halves(function, parameter.name)
             edits.append(Replace(parameter.id, (f"{halves.params}, {halves.state}",)))
     return edits
 
@@ -82,33 +78,22 @@ def _passed_on(self: Explicit, taking: dict[NodeId, set[str]]) -> list[Edit]:
     """Places where such a function is wrapped, bound or handed to somebody."""
     edits: list[Edit] = []
     seen: set[NodeId] = set()
-    for node, above in everything(self.module):
-        if not isinstance(node, t.Expression):
-            continue
-        for atom in self.draft.facts.value(node.id):
-            function = _inner(atom)
-            if function is None or function not in taking:
-                continue
-            if isinstance(atom, Gradient | Bound) or _has_positional(atom):
+    for function, names in taking.items():
+        for node, above, atom in self.passages.functions.get(function, ()):
+            if names and (isinstance(atom, Gradient | Bound) or _has_positional(atom)):
                 raise NotExplicit(node.id, "argument numbers of a gradient or partial would shift")
             if isinstance(atom, Transformed) and atom.site not in seen:
                 seen.add(atom.site)
-                edits.extend(_numbers(self, atom.site, function, taking[function]))
-            _check_place(self, node, above)
-    for decorated in self.module.functions:
-        if decorated.id in taking:
-            for decorator in decorated.decorators:
-                if decorator.id not in seen:
-                    seen.add(decorator.id)
-                    edits.extend(_numbers_of(self, decorator, decorated.id, taking[decorated.id]))
+                edits.extend(_numbers(self, atom.site, function, names))
+            if names:
+                _check_place(self, node, above)
+        for node, above in self.passages.tuples.get(function, ()) if names else ():
+            _check_tuple(node, above)
+        for decorator in self.draft.facts.machine.functions[function].decorators:
+            if decorator.id not in seen:
+                seen.add(decorator.id)
+                edits.extend(_numbers_of(self, decorator, function, names))
     return edits
-
-
-def _inner(atom: Atom) -> NodeId | None:
-    atom = unwrapped(atom)
-    if isinstance(atom, Bound):
-        return atom.function.function
-    return atom.function if isinstance(atom, FunctionRef) else None
 
 
 def _has_positional(atom: Atom) -> bool:
@@ -119,7 +104,7 @@ def _has_positional(atom: Atom) -> bool:
     return False
 
 
-def _check_place(self: Explicit, node: t.Expression, above: tuple[object, ...]) -> None:
+def _check_place(self: Explicit, node: t.Expression, above: tuple[Node, ...]) -> None:
     """The function may be called, named, or given to a transformation; nothing else."""
     over = above[-1] if above else None
     if isinstance(over, t.Argument):
@@ -131,14 +116,37 @@ def _check_place(self: Explicit, node: t.Expression, above: tuple[object, ...]) 
             if not (isinstance(atom, External) and atom.name in KNOWN_WRAPPERS):
                 raise NotExplicit(node.id, "a function that takes it is handed to another")
     elif isinstance(over, t.Call):
-        if any(argument.star for argument in over.args):
+        if any(argument.star and _may_be_it(self, argument) for argument in over.args):
             raise NotExplicit(node.id, "a call that takes it has computed arguments")
-    elif not isinstance(over, t.Assign | t.Function | t.Evaluate):
-        raise NotExplicit(node.id, "a function that takes it is kept somewhere")
+    elif not isinstance(over, t.Assign | t.Function | t.Evaluate | t.Return):
+        if not (
+            isinstance(over, t.Sequence) and isinstance(parent(above[:-1]), t.Assign | t.Return)
+        ):
+            raise NotExplicit(node.id, "a function that takes it is kept somewhere")
+
+
+def _may_be_it(self: Explicit, argument: t.Argument) -> bool:
+    """Whether a starred argument may give an optimizer; what is kept in containers was refused before."""
+    given = self.draft.facts.value(argument.value.id)
+    return not given or any(isinstance(a, Optimizer | Unknown | Free) for a in leaves(given))
+
+
+def _check_tuple(node: t.Expression, above: tuple[Node, ...]) -> None:
+    """A tuple with the function in it may be returned, and must be unpacked where it arrives."""
+    over = parent(above)
+    display = isinstance(node, t.Sequence) and node.kind == "tuple"
+    unpacked = isinstance(over, t.Assign) and all(isinstance(x, t.Sequence) for x in over.targets)
+    fine = (
+        isinstance(over, t.Return)
+        or unpacked
+        or (isinstance(over, t.Assign) and node in over.targets)
+    )
+    if not fine or not (display or isinstance(node, t.Call)):
+        raise NotExplicit(node.id, "a function that takes it is kept in a tuple")
 
 
 def _numbers(self: Explicit, site: NodeId, function: NodeId, names: set[str]) -> list[Edit]:
-    for node, _ in everything(self.module):
+    for node, _ in everything(self.module(site)):
         if isinstance(node, t.Expression) and node.id == site:
             return _numbers_of(self, node, function, names)
     return []
@@ -155,6 +163,8 @@ def _numbers_of(
     for argument in node.args:
         if argument.keyword in AXES:
             raise NotExplicit(argument.id, f"`{argument.keyword}` is given")
+        if not names:
+            continue
         if argument.keyword in NUMBERS:
             edits.append(Replace(argument.value.id, (_shifted(argument.value, taken),)))
         elif argument.star or argument.keyword == "argnums":

@@ -57,9 +57,8 @@ class Namer:
     uses: list[tuple[t.Name, tuple[Node, ...]]]
     # Names that other flows of the module bind in this form, each with the id of its scope.
     others: list[tuple[NodeId, str]] = field(default_factory=list)
-    creates: dict[tuple[NodeId, str], t.Name] = field(
-        default_factory=dict
-    )  # variable -> `params` given to create
+    # By variable, what the statement that first binds it reads: names, each with the last place.
+    made_from: dict[tuple[NodeId, str], dict[str, NodeId]] = field(default_factory=dict)
     _chosen: dict[tuple[NodeId, str], Halves] = field(default_factory=dict)
     _names: list[tuple[str, NodeId, Scope, tuple[Node, ...]]] | None = None
 
@@ -99,16 +98,15 @@ class Namer:
 
     def _clashes(self, scope: Scope, name: str, wanted: str) -> Iterable[bool]:
         """Uses of `wanted` that would mean something else, once `scope` binds it."""
-        given = self.creates.get((scope_id(scope), name))
-        reuse = given is not None and given.name == wanted
+        last = self.made_from.get((scope_id(scope), name), {}).get(wanted)
         for found, id_, owner, above in self._every_name():
             if found != wanted or not (owner is scope or _passes_through(owner, scope, above)):
                 continue
-            if owner is scope and reuse and given is not None and id_ <= given.id:
+            if owner is scope and last is not None and id_ <= last:
                 if not _is_later(scope, above):
                     continue
             yield True
-        if isinstance(scope, t.Function) and wanted in scope.locals and not reuse:
+        if isinstance(scope, t.Function) and wanted in scope.locals and last is None:
             yield True
 
     def _hidden(self, scope: Scope, name: str, wanted: str) -> bool:

@@ -8,7 +8,7 @@ from flax2optax.codemod.index import tree as t
 from flax2optax.codemod.index.tree import NodeId
 from flax2optax.codemod.index.walk import Node, everything
 from flax2optax.codemod.infer.values import Definition
-from flax2optax.codemod.plan.bindings import bound_once, settled_before
+from flax2optax.codemod.plan.bindings import bound_once, is_imported, settled_before
 from flax2optax.codemod.plan.clips import chained
 from flax2optax.codemod.plan.draft import Draft, pieces
 from flax2optax.codemod.plan.edits import Edit, Pieces, Replace, ReplaceStatement
@@ -20,13 +20,14 @@ from flax2optax.codemod.plan.explicit_names import (
     prefix_of,
     scope_of,
 )
+from flax2optax.codemod.plan.exports import named_elsewhere
 from flax2optax.codemod.plan.occurrences import Occurrence, parent
 from flax2optax.codemod.plan.rates import FlowFacts
 
 
 @dataclass
 class Transformation:
-    """What the transformation is called and where it lives; `made_here` are lines that make it before a create."""
+    """What the transformation is called, its scope and file; `made_here` are lines that make it before a create."""
 
     name: str
     scope: Scope
@@ -34,10 +35,10 @@ class Transformation:
     renames: list[Edit] = field(default_factory=list)
     made_here: dict[NodeId, tuple[Pieces, ...]] = field(default_factory=dict)
 
-    def check_visible(self, use: Occurrence) -> None:
+    def check_visible(self, use: Occurrence, module: t.Module) -> None:
         """Raise if a step cannot see it."""
         around = functions_above(use.above)
-        if self.scope is not self.module and self.scope not in around:
+        if module is not self.module or self.scope not in (module, *around):
             raise NotExplicit(
                 use.node.id, "the transformation cannot be seen where the step is made"
             )
@@ -48,16 +49,17 @@ class Transformation:
             )
 
 
-def find_transformation(
-    draft: Draft, module: t.Module, uses: list[Occurrence], known: FlowFacts
-) -> Transformation:
+def find_transformation(draft: Draft, uses: list[Occurrence], known: FlowFacts) -> Transformation:
     """One variable for all creates, or a new one beside the only create."""
     creates = [use for use in uses if use.kind == "create"]
+    if not creates:
+        raise NotExplicit(uses[0].node.id, "nobody creates it")
+    module = draft.facts.program.owner(creates[0].node.id)
+    if any(draft.facts.program.owner(use.node.id) is not module for use in creates):
+        raise NotExplicit(creates[0].node.id, "it is created in several files")
     variables = {_variable(module, use) for use in creates}
     if len(variables) != 1 or (known.clips and len(creates) > 1):
-        raise NotExplicit(
-            creates[0].node.id if creates else 0, "it is made from more than one definition"
-        )
+        raise NotExplicit(creates[0].node.id, "it is made from more than one definition")
     (variable,) = variables
     if variable is None:
         return _new(draft, module, creates, known)
@@ -125,7 +127,10 @@ def _named(
     ]
     definitions = [n for n, _ in nodes if any(isinstance(a, Definition) for a in facts.value(n.id))]
     parameter = isinstance(scope, t.Function) and any(p.name == name for p in scope.parameters)
-    free = _is_free(draft, module, scope, "tx", site)
+    kept = is_imported(name, scope) or (
+        scope is module and named_elsewhere(facts.program, module, name)
+    )
+    free = not kept and _is_free(draft, module, scope, "tx", site)
     shared = len(definitions) != len(nodes)
     declared = any(isinstance(n, t.Scope) and name in dict(n.names) for n, _ in everything(module))
     if free and not parameter and not declared and not _mixed(draft, definitions):

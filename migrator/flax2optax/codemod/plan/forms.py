@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
-from flax2optax.codemod.index import tree as t
 from flax2optax.codemod.index.tree import NodeId
 from flax2optax.codemod.plan.clips import ClipFold
 from flax2optax.codemod.plan.computed import is_looked_up_call
@@ -13,6 +12,7 @@ from flax2optax.codemod.plan.edits import FlowPlan
 from flax2optax.codemod.plan.explicit_form import plan_explicit
 from flax2optax.codemod.plan.explicit_names import NotExplicit
 from flax2optax.codemod.plan.occurrences import Occurrence
+from flax2optax.codemod.plan.passages import Passages, find_passages
 from flax2optax.codemod.plan.rates import FlowFacts
 from flax2optax.codemod.plan.state_form import plan_occurrence
 
@@ -27,6 +27,7 @@ def choose_explicit(
 ) -> None:
     """Replace the state form by the explicit one, flow by flow, where that can be done whole."""
     program = draft.facts.program
+    passages = find_passages(draft.facts)
     by_flow: dict[NodeId, list[Occurrence]] = {}
     typed: set[str] = set()
     for path, found in uses.items():
@@ -38,14 +39,11 @@ def choose_explicit(
     for root, found in by_flow.items():
         if draft.flows[root].blocked:
             continue
-        paths = {program.owner(use.node.id).path for use in found}
+        paths = {program.owner(node.id).path for node, _ in passages.optimizers.get(root, ())}
         try:
-            if len(paths) != 1 or paths & typed:
-                raise NotExplicit(
-                    found[0].node.id, "it crosses modules, or its type is written out"
-                )
-            (path,) = paths
-            _explicit(draft, program.modules[path], root, found, known[root], clips.get(root))
+            if paths & typed:
+                raise NotExplicit(found[0].node.id, "its type is written out")
+            _explicit(draft, passages, root, found, known[root], clips.get(root))
         except NotExplicit as refusal:
             if forced:
                 node = (
@@ -61,7 +59,7 @@ def choose_explicit(
 
 def _explicit(
     draft: Draft,
-    module: t.Module,
+    passages: Passages,
     root: NodeId,
     uses: list[Occurrence],
     known: FlowFacts,
@@ -77,11 +75,12 @@ def _explicit(
     try:
         for use in uses:
             if use.kind == "construct":
+                module = draft.facts.program.owner(use.node.id)
                 plan_occurrence(draft, module, use, lambda _: known)
         draft.flows[root].findings = list(state.findings)
         for edit in clip.edits if clip is not None and known.clips else ():
             draft.edit(draft.flows[root], edit)
-        plan_explicit(draft, module, root, uses, known)
+        plan_explicit(draft, root, uses, known, passages)
         if draft.flows[root].blocked:
             raise NotExplicit(root, "a part of it is stopped")
     except NotExplicit:
