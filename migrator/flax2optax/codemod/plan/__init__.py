@@ -23,17 +23,26 @@ from flax2optax.codemod.infer.values import (
 )
 from flax2optax.codemod.outcome import Form
 from flax2optax.codemod.plan.clips import ClipFold, find_clips
+from flax2optax.codemod.plan.complex_params import doubt_complex_params
 from flax2optax.codemod.plan.constructors import Rate
 from flax2optax.codemod.plan.decide import decide
 from flax2optax.codemod.plan.draft import Draft
 from flax2optax.codemod.plan.edits import FlowPlan, MigrationPlan
 from flax2optax.codemod.plan.forms import choose_explicit
-from flax2optax.codemod.plan.layouts import note_layouts
+from flax2optax.codemod.plan.layouts import (
+    find_layouts,
+    note_layouts,
+    note_strangers,
+    trained_flows,
+)
 from flax2optax.codemod.plan.leftovers import plan_leftovers
 from flax2optax.codemod.plan.occurrences import Occurrence, occurrences
 from flax2optax.codemod.plan.rates import FlowFacts, flow_rate
 from flax2optax.codemod.plan.replicas import replicated_axis
 from flax2optax.codemod.plan.state_form import plan_occurrence, plan_string_annotation
+from flax2optax.codemod.plan.templates import match_templates, with_another_state
+
+_NOBODY_CALLS = "nobody is seen to call the function that gets the optimizer"
 
 
 def plan(facts: OptimizerFacts, *, unsafe: bool = False, form: Form = "auto") -> MigrationPlan:
@@ -43,7 +52,9 @@ def plan(facts: OptimizerFacts, *, unsafe: bool = False, form: Form = "auto") ->
         path: list(occurrences(facts, module)) for path, module in facts.program.modules.items()
     }
     clips = find_clips(facts, uses, unsafe=unsafe)
+    layouts, trained = find_layouts(facts), trained_flows(facts, uses)
     known = _flow_facts(facts, [use for found in uses.values() for use in found], clips)
+    known = match_templates(facts, known, trained, layouts)
     for path, found in uses.items():
         module = facts.program.modules[path]
         for use in found:
@@ -55,9 +66,12 @@ def plan(facts: OptimizerFacts, *, unsafe: bool = False, form: Form = "auto") ->
     if form != "state":
         choose_explicit(draft, uses, known, clips, forced=form == "explicit")
     _assume(draft)
+    doubt_complex_params(draft, known)
     _drop_strangers(draft)
     plan_leftovers(draft)
-    note_layouts(draft, uses)
+    note_layouts(draft, trained, layouts)
+    strangers = {root: with_another_state(facts, known, root) for root in known}
+    note_strangers(draft, layouts, strangers)
     _tie_types(draft)
     decide(list(draft.flows.values()), unsafe=unsafe)
     return MigrationPlan(sorted(draft.flows.values(), key=lambda flow: flow.root))
@@ -186,7 +200,7 @@ def _assume(draft: Draft) -> None:
     filled = _filled_fields(facts)
     for site in facts.machine.assumed:
         if facts.flows.find(site) in draft.flows and site not in filled:
-            draft.flows[facts.flows.find(site)].assumed = True
+            draft.flows[facts.flows.find(site)].assumptions[_NOBODY_CALLS] = None
 
 
 def _filled_fields(facts: OptimizerFacts) -> set[NodeId]:

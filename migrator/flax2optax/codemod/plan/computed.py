@@ -52,7 +52,8 @@ def plan_lookup(
         why = "the name of a class of flax.optim is computed, and no string of the program is one"
         draft.stop(flow, "FXO901", node.id, why)
         return
-    flow.assumed |= known is None or not known.closed
+    if known is None or not known.closed:
+        flow.assumptions["the name of the class may also come from outside of the program"] = None
     rates = {of(site).rate for site in sites}
     try:
         if len(rates) > 1:

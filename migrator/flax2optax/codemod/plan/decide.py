@@ -12,10 +12,10 @@ def decide(flows: Sequence[FlowPlan], *, unsafe: bool) -> None:
     """Apply a group of flows that share files only if nothing stops or holds any of them."""
     for group in groups(flows):
         stopped = any(flow.blocked or flow.held for flow in group)
-        assumed = any(flow.assumed for flow in group)
+        assumptions = {text: None for flow in group for text in flow.assumptions}
         for flow in group:
-            flow.applied = not stopped and (unsafe or not assumed)
-            flow.assumed = assumed
+            flow.applied = not stopped and (unsafe or not assumptions)
+            flow.assumptions = assumptions
 
 
 def hold(flows: Iterable[FlowPlan], unwanted: Callable[[Finding], bool]) -> None:

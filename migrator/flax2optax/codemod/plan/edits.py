@@ -77,8 +77,14 @@ class FlowPlan:
     # Files that stand or fall with it, unchanged by it.
     beside: dict[str, None] = field(default_factory=dict)
     held: list[Finding] = field(default_factory=list)
-    assumed: bool = False
+    # What is taken for granted; each needs somebody's word.
+    assumptions: dict[str, None] = field(default_factory=dict)
     applied: bool = False
+
+    @property
+    def assumed(self) -> bool:
+        """Whether only the user can know that it is right."""
+        return bool(self.assumptions)
 
     @property
     def blocked(self) -> bool:

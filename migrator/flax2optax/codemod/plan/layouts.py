@@ -7,13 +7,13 @@ Where a new file would silently take another way, and where the program's own st
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 
 from flax2optax.codemod.index import tree as t
 from flax2optax.codemod.index.tree import NodeId
 from flax2optax.codemod.index.walk import Node, everything, walk
-from flax2optax.codemod.infer import OPTIMIZER_NAME
+from flax2optax.codemod.infer import OPTIMIZER_NAME, OptimizerFacts
 from flax2optax.codemod.infer.library import RESTORE
 from flax2optax.codemod.infer.objects import carried
 from flax2optax.codemod.infer.stored import Restored
@@ -44,33 +44,7 @@ _TRAINING = frozenset({"apply", "method", "method_value", "definition_attribute"
 _MISSING = frozenset({"KeyError", "LookupError", "Exception", "BaseException"})
 
 
-def note_layouts(draft: Draft, uses: dict[str, list[Occurrence]]) -> None:
-    """Tell what depends on the layout of checkpoints, in a program that has optimizers."""
-    facts = draft.facts
-    if not facts.flows.parent:
-        return
-    trained = {
-        facts.flows.find(use.flow)
-        for found in uses.values()
-        for use in found
-        if use.flow is not None and use.kind in _TRAINING
-    }
-    modules = [one for one in facts.program.modules.values() if _may_matter(draft, one)]
-    found = [_search(draft, module) for module in modules]
-    serialized = {site: roots for one in found for site, roots in one.serialized.items()}
-    for module, one in zip(modules, found, strict=True):
-        for call, roots in one.restored.items():
-            _tell_restored(draft, call, roots, trained)
-        for use in one.addressed:
-            _tell_keys(draft, module, use, serialized)
-
-
-def _may_matter(draft: Draft, module: t.Module) -> bool:
-    text = draft.facts.program.read(module.path) or ""
-    return any(word in text for word in _WORDS)
-
-
-@dataclass(slots=True)
+@dataclass(frozen=True, slots=True)
 class _Addressed:
     """A place that names a field of a stored optimizer; `silent` if a missing name is no error there."""
 
@@ -81,43 +55,79 @@ class _Addressed:
 
 
 @dataclass(slots=True)
-class _Found:
+class Layouts:
     """What one module has: calls that restore flows, state dicts by the call that makes them, and named fields."""
 
+    module: t.Module
     restored: dict[NodeId, set[NodeId]] = field(default_factory=dict)
     serialized: dict[NodeId, set[NodeId]] = field(default_factory=dict)
     addressed: list[_Addressed] = field(default_factory=list)
 
 
-def _search(draft: Draft, module: t.Module) -> _Found:
-    found = _Found()
+def find_layouts(facts: OptimizerFacts) -> list[Layouts]:
+    """Look through the files of a program that has optimizers."""
+    if not facts.flows.parent:
+        return []
+    modules = facts.program.modules.values()
+    return [_search(facts, module) for module in modules if _may_matter(facts, module)]
+
+
+def trained_flows(facts: OptimizerFacts, uses: dict[str, list[Occurrence]]) -> set[NodeId]:
+    """The flows that somebody steps, perhaps."""
+    return {
+        facts.flows.find(use.flow)
+        for found in uses.values()
+        for use in found
+        if use.flow is not None and use.kind in _TRAINING
+    }
+
+
+def note_layouts(draft: Draft, trained: set[NodeId], found: list[Layouts]) -> None:
+    """Tell what depends on the layout of checkpoints."""
+    serialized = {site: roots for one in found for site, roots in one.serialized.items()}
+    for one in found:
+        for call, roots in one.restored.items():
+            _tell_restored(draft, call, roots, trained)
+        for use in one.addressed:
+            _tell_keys(draft, one.module, use, serialized)
+
+
+def _may_matter(facts: OptimizerFacts, module: t.Module) -> bool:
+    text = facts.program.read(module.path) or ""
+    return any(word in text for word in _WORDS)
+
+
+def _search(facts: OptimizerFacts, module: t.Module) -> Layouts:
+    found = Layouts(module)
     for node, above in everything(module):
         if isinstance(node, t.Call):
-            _call(draft, node, found)
+            _call(facts, node, found)
         if isinstance(node, t.Expression):
-            found.addressed.extend(_addressed(draft, node, above))
+            found.addressed.extend(_addressed(facts, node, above))
     return found
 
 
-def _call(draft: Draft, node: t.Call, found: _Found) -> None:
+def _call(facts: OptimizerFacts, node: t.Call, found: Layouts) -> None:
     """Restoring into something with an optimizer in it, or a state dict of it."""
-    value = draft.facts.value(node.func.id)
+    value = facts.value(node.func.id)
     names = {atom.name for atom in value if isinstance(atom, External)}
     restores = not names.isdisjoint(RESTORE)
     if not restores and "flax.serialization.to_state_dict" not in names:
         return
-    roots = set().union(*(_flows(draft, one.value.id) for one in node.args), set())
+    roots = set().union(*(_flows(facts, one.value.id) for one in node.args), set())
     if roots:
         (found.restored if restores else found.serialized)[node.id] = roots
 
 
-def _flows(draft: Draft, node: NodeId) -> set[NodeId]:
-    m = draft.facts.machine
-    inside = carried(m, m.frames[0], draft.facts.value(node), instances=True)
-    return {draft.facts.flows.find(atom.site) for atom in inside if isinstance(atom, Optimizer)}
+def _flows(facts: OptimizerFacts, node: NodeId) -> set[NodeId]:
+    m = facts.machine
+    inside = carried(m, m.frames[0], facts.value(node), instances=True)
+    return {facts.flows.find(atom.site) for atom in inside if isinstance(atom, Optimizer)}
 
 
-def _addressed(draft: Draft, node: t.Expression, above: tuple[Node, ...]) -> Iterator[_Addressed]:
+def _addressed(
+    facts: OptimizerFacts, node: t.Expression, above: tuple[Node, ...]
+) -> Iterator[_Addressed]:
     match node:
         case t.Subscript(value=inner, indices=(t.Constant(value=str() as key),), sliced=False):
             silent = _is_caught(node, above)
@@ -131,8 +141,8 @@ def _addressed(draft: Draft, node: t.Expression, above: tuple[Node, ...]) -> Ite
             return
     chain, base = _chain(inner)
     if not any(_names_field(chain[:end], chain[end]) for end in range(len(chain))):
-        value = draft.facts.value(base.id)
-        if _is_layout(draft, value, chain, key, silent=silent):
+        value = facts.value(base.id)
+        if _is_layout(facts, value, chain, key, silent=silent):
             yield _Addressed(node, value, (*chain, key), silent)
 
 
@@ -164,7 +174,7 @@ def _follows_optimizer(chain: tuple[str, ...]) -> bool:
 
 
 def _is_layout(
-    draft: Draft, base: Value, chain: tuple[str, ...], key: str, *, silent: bool
+    facts: OptimizerFacts, base: Value, chain: tuple[str, ...], key: str, *, silent: bool
 ) -> bool:
     """A checkpoint by its origin; else by an optimizer's name in front of a field's, where nothing is known."""
     if any(isinstance(atom, Serialized) for atom in base):
@@ -172,12 +182,12 @@ def _is_layout(
     if any(isinstance(atom, Restored) for atom in base):
         return _names_field(chain, key)
     known = silent or key not in _INSIDE or not _follows_optimizer(chain)
-    return not known and _is_open(draft, base, chain[0])
+    return not known and _is_open(facts, base, chain[0])
 
 
-def _is_open(draft: Draft, base: Value, key: str) -> bool:
+def _is_open(facts: OptimizerFacts, base: Value, key: str) -> bool:
     """Whether nobody in the program is seen to make the dict under this key."""
-    fields = draft.facts.machine.fields
+    fields = facts.machine.fields
     return all(
         isinstance(atom, Free | Unknown)
         or (isinstance(atom, Container) and atom.kind == "dict" and key not in fields(atom.site))
@@ -210,6 +220,23 @@ def _tell_restored(draft: Draft, call: NodeId, roots: set[NodeId], trained: set[
         if root not in trained:
             why = "the optimizer is only made to restore into, and will restore new files alone"
         draft.note(draft.flow(root), _LAYOUT, call, why, _HELP)
+
+
+def note_strangers(
+    draft: Draft, found: list[Layouts], strangers: Mapping[NodeId, NodeId | None]
+) -> None:
+    """Tell where a file may come from an optimizer whose state has another structure now."""
+    for call, root in sorted(
+        {(c, r) for one in found for c, rs in one.restored.items() for r in rs}
+    ):
+        other = strangers.get(root)
+        if other is not None:
+            path = draft.facts.program.owner(other).path.rsplit("/", 1)[-1]
+            why = (
+                f"it cannot restore what the optimizer made in {path} saves: "
+                "its rate is applied elsewhere, so its state has another structure"
+            )
+            draft.note(draft.flow(root), _LAYOUT, call, why)
 
 
 def _tell_keys(

@@ -29,7 +29,7 @@ def reasons(group: Sequence[FlowPlan], places: Places) -> dict[str, Reason]:
     stops = {flow.id: _stops(flow) for flow in group}
     every = [one for found in stops.values() for one in found]
     answered = bool(every) and all(places.answered(one.code, one.node) for one in every)
-    texts = {flow.id: _text(stops[flow.id], every, places) for flow in group}
+    texts = {flow.id: _text(flow, stops[flow.id], every, places) for flow in group}
     return {name: Reason(text, answered, bool(every)) for name, text in texts.items()}
 
 
@@ -37,9 +37,9 @@ def _stops(flow: FlowPlan) -> list[Finding]:
     return [*(one for one in flow.findings if one.blocks), *flow.held]
 
 
-def _text(own: Sequence[Finding], every: Sequence[Finding], places: Places) -> str:
+def _text(flow: FlowPlan, own: Sequence[Finding], every: Sequence[Finding], places: Places) -> str:
     if not every:
-        return "only --unsafe-fixes changes this: nobody is seen to call the function that gets the optimizer"
+        return f"only --unsafe-fixes changes this: {'; '.join(flow.assumptions)}"
     first = min(own or every, key=lambda one: places.location(one.node))
     at = _at(places.location(first.node))
     shared = "" if own else ", with a file it shares,"
