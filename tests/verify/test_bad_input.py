@@ -14,6 +14,27 @@ from flax2optax.verify.report import Report
 from flax2optax.verify.runs import Command
 from flax2optax.verify.trees import Trees, given, migrated
 
+SMALL_BEFORE = """
+from flax import optim
+import jax.numpy as jnp
+optimizer = optim.GradientDescent(0.1).create({'w': jnp.ones(2)})
+for _ in range(3):
+  optimizer = optimizer.apply_gradient({'w': jnp.ones(2)})
+"""
+SMALL_AFTER = """
+import jax
+import jax.numpy as jnp
+import optax
+start = 1.
+if not jax.config.jax_enable_x64:
+  LINE
+tx, params = optax.sgd(0.1), {'w': start * jnp.ones(2)}
+state = tx.init(params)
+for _ in range(3):
+  updates, state = tx.update({'w': jnp.ones(2)}, state, params)
+  params = optax.apply_updates(params, updates)
+"""
+
 
 def proof(folder: Path, *words: str, seconds: float = 0) -> Report:
     trees = Trees(folder, folder)
@@ -60,8 +81,13 @@ def test_a_command_that_does_not_end(tmp_path: Path) -> None:
         ),
         (
             Outcome("a", Path(), 1, 1.0, ["Traceback", "KeyError: 'x'", ""], {"steps": {"s": 3}}),
-            "The program after fails for reasons of its own after 3 optimizer steps, "
+            "The program after fails where the program before does not, after 3 optimizer steps, "
             "with exit code 1: KeyError: 'x'",
+        ),
+        (
+            Outcome("a", Path(), 1, 1.0, ["ImportError: optax"], {}),
+            "The program after fails where the program before does not, "
+            "before its first optimizer step, with exit code 1: ImportError: optax",
         ),
         (
             Outcome("a", Path(), 0, 1.0, told={"steps": {"s": 3}, "problems": ["disk full"]}),
@@ -73,6 +99,54 @@ def test_what_a_run_left_behind(outcome: Outcome, sentence: str) -> None:
     with pytest.raises(CannotRunError) as caught:
         check(outcome, "after")
     assert str(caught.value) == sentence
+
+
+def test_a_program_that_fails_on_its_way() -> None:
+    """Its own failure, not a difference."""
+    outcome = Outcome("a", Path(), 1, 1.0, ["OSError: no data"], {"steps": {"s": 3}})
+    with pytest.raises(CannotRunError) as caught:
+        check(outcome, "before")
+    assert str(caught.value) == (
+        "The program before fails for reasons of its own after 3 optimizer steps, "
+        "with exit code 1: OSError: no data"
+    )
+
+
+@pytest.fixture
+def quick(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("JAX_DISABLE_MOST_OPTIMIZATIONS", "1")
+
+
+def both(folder: Path, after: str) -> Report:
+    """A proof of two steps; the line is what the program after does outside of float64."""
+    for side, program in (("before", SMALL_BEFORE), ("after", SMALL_AFTER.replace("LINE", after))):
+        (folder / side).mkdir()
+        (folder / side / "train.py").write_text(program)
+    options = Options(fetch(), steps=2, timing=False, shown="x")
+    trees = Trees(folder / "before", folder / "after")
+    command = Command(["python", "train.py"], platform="cpu")
+    return prove(trees, command, options, lambda *_: None)
+
+
+@pytest.mark.usefixtures("quick")
+def test_a_program_that_fails_only_outside_of_float64(tmp_path: Path) -> None:
+    """That it trains the same in float64 does not help the one who has to run it."""
+    found = both(tmp_path, "raise SystemExit('the carry has another type')")
+    assert (found.answer, found.sentence) == (
+        "not run",
+        "The program after fails where the program before does not, "
+        "before its first optimizer step, with exit code 1: the carry has another type",
+    )
+
+
+@pytest.mark.usefixtures("quick")
+def test_a_nan_only_outside_of_float64(tmp_path: Path) -> None:
+    found = both(tmp_path, "start = jnp.nan")
+    assert (found.answer, found.sentence) == (
+        "differs",
+        "The programs differ first at step 1, in params/w: "
+        "NaN or infinity in one of the two only, in the program's own type.",
+    )
 
 
 def test_steps_in_several_processes(tmp_path: Path) -> None:

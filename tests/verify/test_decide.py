@@ -7,7 +7,7 @@ import pytest
 
 from flax2optax.verify.decide import decide
 from flax2optax.verify.evidence import Evidence
-from flax2optax.verify.verdict import Verdict
+from flax2optax.verify.verdict import NOT_FINITE, Verdict
 
 WRONG = Verdict(False, 1e9, "params/w", 3, "differs by 1, rounding makes 1e-9")
 ROUNDING = Verdict(True, 0.5, "params/w", 2, "")
@@ -77,6 +77,14 @@ def test_a_few_restless_parameters_do_not_spoil_a_proof() -> None:
     assert found.answer == "equal to rounding"
     assert found.notes == ("25% of the parameters say nothing.",)
     assert decide(replace(free(WRONG, spread=0.9), calm=0.75), None, True, True).answer == "not run"
+
+
+def test_a_nan_in_the_programs_own_type_counts_where_the_program_before_has_none() -> None:
+    """Flax's own bias corrections give NaN in half types; there the program after is the better one."""
+    own = Evidence("own", Verdict(False, math.inf, "params/w", 2, NOT_FINITE), steps=5)
+    assert decide(free(SAME), None, True, True, own).answer == "differs"
+    assert decide(free(SAME), None, True, True, replace(own, finite=False)).answer == "equal"
+    assert decide(free(SAME), None, True, True, replace(own, verdict=WRONG)).answer == "equal"
 
 
 def test_outside_of_float64_both_must_agree() -> None:

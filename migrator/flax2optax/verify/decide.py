@@ -1,11 +1,11 @@
 """From the comparisons to one answer."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Final
 
 from .evidence import Evidence
 from .report import Answer
-from .verdict import LIMIT, Verdict
+from .verdict import LIMIT, NOT_FINITE, Verdict
 
 QUIET: Final = 1e-9
 """Where rounding drives the parameters no farther apart, as a share of their way, no mistake hides behind it."""
@@ -24,12 +24,18 @@ class Decision:
     notes: tuple[str, ...] = ()
 
 
-def decide(free: Evidence, replay: Evidence | None, wide: bool, repeatable: bool) -> Decision:
+def decide(
+    free: Evidence,
+    replay: Evidence | None,
+    wide: bool,
+    repeatable: bool,
+    own: Evidence | None = None,
+) -> Decision:
     """A free run in float64 decides if it can; replay where it cannot; where neither can, there is no proof."""
     if free.steps == 0:
         return _differs(free.verdict)
     if wide and free.verdict.equal and _is_enough(free, replay):
-        return _same(free)
+        return _same(free) if own is None or not _breaks(own) else _differs(_in_own_type(own))
     notes = _why_not(free, wide, repeatable)
     if not notes:
         return _differs(
@@ -49,6 +55,15 @@ def _is_enough(free: Evidence, replay: Evidence | None) -> bool:
     if free.verdict.ratio == 0 or free.spread <= QUIET:
         return True
     return free.decides and (replay is None or replay.verdict.equal)
+
+
+def _breaks(own: Evidence) -> bool:
+    """Equal in float64 is of no use to who gets NaN, and did not before."""
+    return own.finite and own.verdict.detail == NOT_FINITE
+
+
+def _in_own_type(own: Evidence) -> Verdict:
+    return replace(own.verdict, detail=f"{NOT_FINITE}, in the program's own type")
 
 
 def _without_replay(free: Evidence, wide: bool, notes: tuple[str, ...]) -> Decision:

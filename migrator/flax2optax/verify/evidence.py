@@ -32,6 +32,8 @@ class Evidence:
     calm: float = 1.0
     disturbed: bool = True
     notes: tuple[str, ...] = ()
+    finite: bool = True
+    """Of the program before, in all of its steps."""
 
     @property
     def decides(self) -> bool:
@@ -88,7 +90,7 @@ def _measured(
     new: ChainRun,
     notes: tuple[str, ...],
 ) -> Evidence:
-    steps, spread = len(old), _spread(old, controls)
+    steps, spread, broken = len(old), _spread(old, controls), _not_finite(old)
     table: dict[str, list[float]] = {}
     deviations, noises = [0.0] * steps, [0.0] * steps
     verdicts = []
@@ -108,7 +110,8 @@ def _measured(
         max(spread, default=0.0),
         sum(one <= CHAOS for one in spread) / max(1, len(spread)),
         bool(controls) and all(_moved(old, one) for one in controls),
-        (*notes, *_not_finite(old)),
+        (*notes, *broken),
+        not broken,
     )
 
 
@@ -128,6 +131,7 @@ def _merged(name: str, found: Sequence[Evidence]) -> Evidence:
         min(one.calm for one in found),
         all(one.disturbed for one in found),
         tuple(dict.fromkeys(note for one in found for note in one.notes)),
+        all(one.finite for one in found),
     )
 
 

@@ -53,23 +53,23 @@ def check(outcome: Outcome, side: str) -> None:
     """Raise CannotRunError for a run that proves nothing."""
     if outcome.code == 127:
         raise CannotRunError(f"The command was not found: {outcome.last_line}.")
-    if outcome.code and not outcome.steps:
-        raise CannotRunError(
-            f"The program {side} fails for reasons of its own before its first optimizer step, "
-            f"with exit code {outcome.code}: {outcome.last_line}"
-        )
     if outcome.code:
-        steps = sum(outcome.steps.values())
-        raise CannotRunError(
-            f"The program {side} fails for reasons of its own after {steps} optimizer steps, "
-            f"with exit code {outcome.code}: {outcome.last_line}"
-        )
+        raise CannotRunError(_failed(outcome, side))
     for problem in outcome.told.get("problems", ()):
         raise CannotRunError(f"The recorder failed in the program {side}: {problem}")
     if not outcome.steps:
         raise CannotRunError(
             f"The program {side} ends without an optimizer step; {_why_none(outcome)}"
         )
+
+
+def _failed(outcome: Outcome, side: str) -> str:
+    how = "for reasons of its own" if side == "before" else "where the program before does not,"
+    steps = sum(outcome.steps.values())
+    when = f"after {steps} optimizer steps" if steps else "before its first optimizer step"
+    return (
+        f"The program {side} fails {how} {when}, with exit code {outcome.code}: {outcome.last_line}"
+    )
 
 
 def _why_none(outcome: Outcome) -> str:

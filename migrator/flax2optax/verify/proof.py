@@ -1,5 +1,6 @@
 """One proof from its first child process to its report."""
 
+import math
 import tempfile
 import time
 from collections.abc import Callable, Mapping, Sequence
@@ -28,6 +29,7 @@ from .reference import ReferenceUnavailableError
 from .report import Report
 from .runs import Command, after_task, run
 from .trees import Trees
+from .verdict import Verdict
 
 CONTROLS: Final = (1, 2, 3)
 FREE: Final = "free run in float64"
@@ -84,7 +86,8 @@ class _Proof:
             own_before = self._run("before", self._task("own-before-replayed", replay=True))
             return self._narrow(own_before)
         found = [one.result() for one in controls]
-        check(after.result(), "after")
+        for one in (after, own_after):
+            check(one.result(), "after")
         return self._judged(wide, found, after.result(), own_before, own_after.result())
 
     def _narrow(self, before: Outcome) -> Report:
@@ -109,12 +112,13 @@ class _Proof:
         noisy = [Recording(one.folder) for one in controls if not one.code]
         free = compare_recordings(FREE if wide else OWN, old, noisy, new)
         replay = self._replay(before, after)
-        evidence = [one for one in (free, replay) if one is not None]
-        if wide and not own_after.code:
+        own = None
+        if wide:
             recordings = Recording(own_before.folder), Recording(own_after.folder)
-            evidence.append(compare_recordings(OWN, recordings[0], [], recordings[1]))
+            own = compare_recordings(OWN, recordings[0], [], recordings[1])
+        evidence = [one for one in (free, replay, own) if one is not None]
         again = self._repeatable(before, wide) if not free.verdict.equal else True
-        decision = decide(free, replay, wide, again)
+        decision = decide(free, replay, wide, again, own)
         cause = likely_cause(old, new) if decision.answer == "differs" else ""
         told = own_before.told or before.told
         return Report(
@@ -138,7 +142,9 @@ class _Proof:
             devices=told["devices"],
             platform=told["platform"],
             seeds=(0, *CONTROLS),
-            notes=tuple(dict.fromkeys((*self.notes, *decision.notes, *_notes(evidence)))),
+            notes=tuple(
+                dict.fromkeys(filter(None, (*self.notes, *decision.notes, *_notes(evidence))))
+            ),
         )
 
     def _wide(self) -> Outcome | None:
@@ -242,4 +248,13 @@ def _optax(*outcomes: Outcome) -> dict[str, str]:
 
 
 def _notes(evidence: Sequence[Evidence]) -> tuple[str, ...]:
-    return tuple(note for one in evidence for note in one.notes)
+    notes = [note for one in evidence for note in one.notes]
+    return (*notes, *(_broken(one.verdict) for one in evidence if one.name == OWN))
+
+
+def _broken(verdict: Verdict) -> str:
+    """What no rounding explains, though the comparison in the program's own type decides nothing."""
+    if math.isfinite(verdict.ratio):
+        return ""
+    where = f" at step {verdict.step}, in {verdict.leaf}" if verdict.leaf else ""
+    return f"In the program's own type the two are not the same{where}: {verdict.detail}."

@@ -23,6 +23,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 LIMIT: Final = 32.0
+NOT_FINITE: Final = "NaN or infinity in one of the two only"
 FINFO: Final[Any] = jnp.finfo
 Array = NDArray[Any]
 Leaves = Mapping[str, Array]
@@ -132,7 +133,7 @@ def _judge_leaf(
     old, new = _wide(old), _wide(new)
     controls = [_wide(one) for one in noisy if one.shape == old.shape]
     if not _same_kinds(old, controls, new):
-        return _different(step, path, "NaN or infinity in one of the two only")
+        return _different(step, path, NOT_FINITE)
     finite = _finite(old, new, *controls)
     difference = _largest(old, new, finite)
     noise = max(noise, _range([old, *controls], finite))
