@@ -45,6 +45,12 @@ def test_what_is_not_known_is_not_guessed(tmp_path: Path) -> None:
     assert cause(tmp_path, plain, noise, "Adam") == ""
 
 
+def test_a_constant_rate_is_never_off_by_one(tmp_path: Path) -> None:
+    """Too small a difference to be seen in the whole step is no neighbour's rate."""
+    new = lambda p, g, v: -LR * g * (1 + 1e-7 * np.arange(1, p.size + 1))  # noqa: E731
+    assert cause(tmp_path, plain, new, "Adam") == ""
+
+
 def test_a_frozen_leaf_that_is_trained(tmp_path: Path) -> None:
     old = flax_step(0, P, G, {"w": P["w"] - LR * G["w"], "b": P["b"]})
     new = optax_step(0, P, G, moved(plain))

@@ -79,11 +79,11 @@ def _scaled(scene: Scene) -> str:
         return "The learning rate is missing: the updates are neither scaled nor negated."
     if scene.rate and abs(factor * scene.rate - 1) < ALIKE:
         return "The learning rate is missing: the updates are not scaled."
+    if abs(factor - 1) < ALIKE:
+        return ""
     neighbours = scene.rates[max(scene.number - 2, 0) : scene.number + 1]
     if any(abs(rate - factor * scene.rate) < ALIKE * abs(rate) for rate in neighbours):
         return "The schedule is off by one step: the rate is that of a neighbouring step."
-    if abs(factor - 1) < ALIKE:
-        return ""
     return f"Every update is {factor:.6g} times that of flax: the rate, the schedule or a clip differs."
 
 
