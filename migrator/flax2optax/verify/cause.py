@@ -27,6 +27,8 @@ class Scene:
     state: Tree
     hyper: Hyper
     rates: Sequence[float]
+    together: bool
+    """Nothing but the state differs."""
 
     @property
     def rate(self) -> float:
@@ -40,10 +42,10 @@ def likely_cause(before: Recording, after: Recording) -> str:
         pairs = pair(before, after)
     except UnequalStreamsError:
         return ""
-    for one in pairs:
-        scene = _scene(one, before, after)
-        if scene is not None:
-            return next((cause for test in TRAPS if (cause := test(scene))), "")
+    scenes = [scene for one in pairs if (scene := _scene(one, before, after)) is not None]
+    apart = [scene for scene in scenes if not scene.together]
+    for scene in sorted(apart or scenes, key=lambda one: one.number)[:1]:
+        return next((cause for test in TRAPS if (cause := test(scene))), "")
     return ""
 
 
@@ -160,7 +162,8 @@ def _scene(one: Pair, before: Recording, after: Recording) -> Scene | None:
         moved = _moved(before, old), _moved(after, new)
         if moved[0].keys() != moved[1].keys():
             return None
-        if not _near(*moved, share=1e-9) or number == len(one.before):
+        together = _near(*moved, share=1e-9)
+        if not together or number == len(one.before):
             grads = _wide(before, old, "grads"), _wide(after, new, "grads")
             params = _wide(before, old, "params")
             state = {
@@ -169,7 +172,7 @@ def _scene(one: Pair, before: Recording, after: Recording) -> Scene | None:
             }
             hyper = _hyper(before, old)
             optimizer = str(old.note.get("optimizer", ""))
-            return Scene(number, optimizer, params, grads, moved, state, hyper, rates)
+            return Scene(number, optimizer, params, grads, moved, state, hyper, rates, together)
     return None
 
 

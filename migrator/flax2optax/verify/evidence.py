@@ -1,13 +1,13 @@
 """One comparison in full: the ratio of every leaf at every step, and what it says about the runs."""
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 import jax.numpy as jnp
 import numpy as np
 
-from .pairing import ChainRun, Pair, UnequalStreamsError, follow, pair, run_of
+from .pairing import ChainRun, Pair, UnequalStreamsError, follow, is_optax, pair, run_of
 from .recording import Array, Recording
 from .verdict import LIMIT, Verdict, judge_all, measure
 
@@ -62,7 +62,9 @@ def compare_recordings(
         old = run_of(before, one.before, one.states, "before")
         new = run_of(after, one.after, one.states, "after")
         label = f"optimizer {len(found) + 1}: " if len(pairs) > 1 else ""
-        found.append(_measured(name, label, old, others, new, _notes(one)))
+        measured = _measured(name, label, old, others, new, _notes(one))
+        kept = is_optax(one.before[0])
+        found.append(replace(measured, disturbed=True) if kept else measured)
     return _merged(name, found)
 
 

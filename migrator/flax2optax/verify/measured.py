@@ -41,7 +41,7 @@ def visited_counters(recording: Recording) -> tuple[int, ...]:
 
 def first_chain(recording: Recording) -> list[Step]:
     """The steps of the first optimizer, without the copies of other devices."""
-    seen = [step for step in recording.steps if "grads" in step.parts]
+    seen = [step for step in recording.steps if "hyper" in step.parts]
     if not seen:
         return []
     steps = [step for step in seen if step.stream == seen[0].stream]

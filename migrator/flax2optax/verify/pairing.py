@@ -60,6 +60,11 @@ class ChainRun(Sequence[dict[str, Array]]):
         }
 
 
+def is_optax(step: Step) -> bool:
+    """Whether a transformation made it, which a program may have before its migration, too."""
+    return "updates" in step.parts
+
+
 def pair(before: Recording, after: Recording) -> list[Pair]:
     """Every optimizer of the two recordings. Raises UnequalStreamsError."""
     old, new = _streams(before), _streams(after)
@@ -141,6 +146,10 @@ def _states(
     old, new = chain[0].parts, other[0].parts
     if "state" not in old or "state" not in new:
         return (), ()
+    if is_optax(chain[0]):
+        both = old["state"].keys() & new["state"].keys()
+        names = tuple(Match(f"state/{path}", path, path) for path in sorted(both))
+        return names, tuple(sorted(old["state"].keys() - both))
     found, missing = match_states(old["state"], new["state"], old["params"])
     steps = [
         (partial(_state_leaf, before, old), partial(_state_leaf, after, new))

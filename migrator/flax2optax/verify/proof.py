@@ -3,7 +3,7 @@
 import math
 import tempfile
 import time
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -24,6 +24,7 @@ from .measured import (
     visited_counters,
 )
 from .outcome import CannotRunError, Outcome, check
+from .pairing import is_optax
 from .recording import Recording
 from .reference import ReferenceUnavailableError
 from .report import Report
@@ -83,17 +84,20 @@ class _Proof:
                 after = pool.submit(self._after, wide, "wide-after")
                 controls = [pool.submit(self._control, wide, seed) for seed in CONTROLS]
         if wide is None:
-            own_before = self._run("before", self._task("own-before-replayed", replay=True))
+            own_before = self._run("before", self._task("replayed-before", replay=True))
             return self._narrow(own_before)
         found = [one.result() for one in controls]
         for one in (after, own_after):
             check(one.result(), "after")
+        if self._is_narrow(after.result(), wide, "after"):
+            own_before = self._run("before", self._task("replayed-before", replay=True))
+            return self._narrow(own_before)
         return self._judged(wide, found, after.result(), own_before, own_after.result())
 
     def _narrow(self, before: Outcome) -> Report:
         """The program does not run in float64: its own type with its own controls, and the replay."""
         with ThreadPoolExecutor(self.options.jobs) as pool:
-            after = pool.submit(self._after, before, "own-after", True)
+            after = pool.submit(self._after, before, "replayed-after", True)
             controls = [pool.submit(self._control, before, seed) for seed in CONTROLS]
         check(after.result(), "after")
         found = [one.result() for one in controls]
@@ -161,13 +165,18 @@ class _Proof:
         else:
             self.notes.append(f"The program before does not run in float64: {outcome.last_line}")
             return None
-        narrow = _narrow_leaf(Recording(outcome.folder))
+        return None if self._is_narrow(outcome, outcome, "before") else outcome
+
+    def _is_narrow(self, outcome: Outcome, before: Outcome, side: str) -> bool:
+        """Whether a parameter of an optimizer of flax is not in double precision."""
+        steps = Recording(before.folder).steps
+        streams = {step.stream for step in steps if not is_optax(step)}
+        narrow = _narrow_leaf(Recording(outcome.folder), streams)
         if narrow:
             self.notes.append(
-                f"The program keeps {narrow} in its own type, so float64 says little."
+                f"The program {side} keeps {narrow} in its own type, so float64 says little."
             )
-            return None
-        return outcome
+        return bool(narrow)
 
     def _task(self, name: str, replay: bool = False) -> Task:
         return Task(
@@ -187,7 +196,8 @@ class _Proof:
 
     def _control(self, before: Outcome, seed: int) -> Outcome:
         task = replace(_task_of(before), seed=seed, replay=False)
-        return self._run("before", replace(task, folder=str(self.folder / f"control-{seed}")))
+        name = f"{before.name}-control-{seed}"
+        return self._run("before", replace(task, folder=str(self.folder / name)))
 
     def _repeatable(self, before: Outcome, wide: bool) -> bool:
         """Whether the program before does the same twice."""
@@ -230,9 +240,9 @@ def _task_of(outcome: Outcome) -> Task:
     return read_task(outcome.folder / "task.json")
 
 
-def _narrow_leaf(recording: Recording) -> str:
-    """A floating-point parameter that is not in double precision."""
-    for step in recording.steps[:1]:
+def _narrow_leaf(recording: Recording, streams: Collection[str]) -> str:
+    firsts = {step.stream: step for step in reversed(recording.steps) if step.stream in streams}
+    for step in firsts.values():
         for path, (_, dtype, _) in step.parts.get("new_params", {}).items():
             if "float" in dtype and dtype != "float64":
                 return f"{path} ({dtype})"

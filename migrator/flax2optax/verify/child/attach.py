@@ -18,10 +18,11 @@ Hook = Callable[[ModuleType], None]
 
 def wait_for_imports() -> None:
     """Called once, before the program's first line; nothing but these hooks is loaded until jax is."""
-    task = read_task()
-    hooks: dict[str, Hook] = {"jax": _jax_is_there, "flax": _flax_is_there}
-    if task.side == "after":
-        hooks["optax"] = _optax_is_there
+    hooks: dict[str, Hook] = {
+        "jax": _jax_is_there,
+        "flax": _flax_is_there,
+        "optax": _optax_is_there,
+    }
     sys.meta_path.insert(0, _AfterImport(hooks))
 
 

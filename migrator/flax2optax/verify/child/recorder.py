@@ -116,7 +116,8 @@ class Recorder:
         """Whether this step is one too many; a program of several devices makes each step several times."""
         if self.task.limits:
             waiting = len(self._updates[stream])
-            over = self.counts[stream] + waiting >= self.task.limits.get(stream, 1 << 60)
+            limit = self.task.limits.get(stream, max(self.task.limits.values()))
+            over = self.counts[stream] + waiting >= limit
         else:
             over = self._counts_on(stream, trees)
         if over and not self._updates[stream]:

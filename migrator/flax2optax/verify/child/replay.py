@@ -13,7 +13,7 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 
-from ..pairing import Pair, folded, pair
+from ..pairing import Pair, folded, is_optax, pair
 from ..precision import disturb
 from ..recording import Array, Recording, Step, Writer
 from ..states import is_counter
@@ -51,7 +51,7 @@ def _double_precision() -> Any:
 def _before(task: Task, places: Mapping[str, Any]) -> dict[str, Any]:
     """Writes what each step gives back, and how far it is from what disturbed inputs give."""
     recording = Recording(Path(task.folder))
-    steps = {name: _flax_step(place) for name, place in places.items()}
+    steps = {name: _flax_step(one) for name, one in places.items() if "definition" in one}
     with Writer(Path(task.folder) / FOLDER) as writer:
         for step in _unfolded(recording):
             inputs, run = _inputs(recording, step), steps[step.note["place"]]
@@ -84,6 +84,8 @@ def _after(task: Task, places: Mapping[str, Any]) -> dict[str, Any]:
     place = {step.identity(): at for at, step in enumerate(_unfolded(before))}
     told = []
     for one in pair(before, after):
+        if is_optax(one.before[0]):
+            continue
         replayed = _Replayed(one, before, after, places)
         for number, (old, new) in enumerate(zip(one.before, one.after, strict=True), start=1):
             found = replayed.step(old, new)
@@ -220,7 +222,7 @@ def _disturbed(inputs: Results, seed: int) -> Results:
 def _unfolded(recording: Recording) -> Iterator[Step]:
     streams: dict[str, list[Step]] = {}
     for step in recording.steps:
-        if "grads" in step.parts:
+        if "grads" in step.parts and not is_optax(step):
             streams.setdefault(step.stream, []).append(step)
     for steps in streams.values():
         yield from folded(steps)[0]

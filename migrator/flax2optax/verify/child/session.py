@@ -70,15 +70,15 @@ class Session:
         jump = jumper(self.task.jumps) if self.task.jumps else None
         if self.task.x64:
             self._patches.enter_context(float64())
+        start_optax(self.task, jump)
         if self.task.side == "after":
-            start_optax(self.task, jump)
             return
         optim = self._patches.enter_context(serve(Path(self.task.wheel)))
         start_flax(optim, self.task)
         watch_flax(optim.Optimizer, self.recorder.take, self.places, self.task.light, jump)
 
     def optax_is_there(self, optax: ModuleType) -> None:
-        """After: every transformation."""
+        """Every transformation; a program may have some of its own before, too."""
         from .sites import jumper, watch_optax
 
         jump = jumper(self.task.jumps) if self.task.jumps else None
