@@ -71,6 +71,15 @@ def test_a_mistake_does_not_hide_behind_a_little_chaos() -> None:
     assert decide(free(ROUNDING), replay(WRONG), True, True).answer == "equal to rounding"
 
 
+def test_the_first_step_starts_from_the_same_parameters_and_has_to_agree() -> None:
+    """Replay does not see what happens to gradients before they arrive, as a clip that is missing."""
+    first = free(replace(WRONG, step=1), spread=0.1)
+    assert decide(first, replay(SAME), True, True).answer == "differs"
+    assert decide(first, replay(SAME), False, True).answer == "differs"
+    assert decide(first, replay(SAME), True, False).answer == "equal"
+    assert decide(replace(first, disturbed=False), replay(SAME), True, True).answer == "equal"
+
+
 def test_a_few_restless_parameters_do_not_spoil_a_proof() -> None:
     """The bias before a BatchNorm has no gradient but rounding, which Adam makes a step of."""
     found = decide(replace(free(ROUNDING, spread=0.9), calm=0.75), None, True, True)

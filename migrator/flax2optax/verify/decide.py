@@ -37,6 +37,8 @@ def decide(
     if wide and free.verdict.equal and _is_enough(free, replay):
         return _same(free) if own is None or not _breaks(own) else _differs(_in_own_type(own))
     notes = _why_not(free, wide, repeatable)
+    if _starts_apart(free) and repeatable:
+        return _differs(free.verdict)
     if not notes:
         return _differs(
             free.verdict if not free.verdict.equal or replay is None else replay.verdict
@@ -55,6 +57,11 @@ def _is_enough(free: Evidence, replay: Evidence | None) -> bool:
     if free.verdict.ratio == 0 or free.spread <= QUIET:
         return True
     return free.decides and (replay is None or replay.verdict.equal)
+
+
+def _starts_apart(free: Evidence) -> bool:
+    """Chaos needs time: the first step starts from the same parameters on both sides."""
+    return free.disturbed and not free.verdict.equal and free.verdict.step == 1
 
 
 def _breaks(own: Evidence) -> bool:
