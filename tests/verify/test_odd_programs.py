@@ -53,6 +53,61 @@ for _ in range(4):
   updates, state = tx.update({'w': jnp.sin(params['w'])}, state, params)
   params = optax.apply_updates(params, updates)
 """
+OWN_PARTS = """
+  def init_param_state(self, param):
+    return jnp.zeros_like(param)
+  def apply_param_gradient(self, step, hyper_params, param, state, grad):
+    state = 0.9 * state + grad
+    return param - hyper_params.learning_rate * state, state
+
+made = Own(Hyper(0.1))
+params = {'w': jnp.linspace(-1., 1., 3)}
+"""
+OWN_BEFORE = f"""
+import jax.numpy as jnp
+from flax import optim, struct
+@struct.dataclass
+class Hyper:
+  learning_rate: float
+class Own(optim.OptimizerDef):
+{OWN_PARTS}
+optimizer = made.create(params)
+for _ in range(4):
+  optimizer = optimizer.apply_gradient({{'w': jnp.sin(optimizer.target['w'])}})
+"""
+OWN_AFTER = f"""
+import jax
+import jax.numpy as jnp
+import optax
+from flax import struct
+@struct.dataclass
+class Hyper:
+  learning_rate: float
+@struct.dataclass
+class State:
+  step: jax.Array
+  param_states: object
+class OptimizerDef:
+  def __init__(self, hyper_params):
+    self.hyper_params = hyper_params
+  def init(self, params):
+    return self.init_state(params)
+  def update(self, updates, state, params):
+    new_params, state = self.apply_gradient(self.hyper_params, params, state, updates)
+    return jax.tree_util.tree_map(lambda new, old: new - old, new_params, params), state
+  def init_state(self, params):
+    return State(jnp.int32(0), jax.tree_util.tree_map(self.init_param_state, params))
+  def apply_gradient(self, hyper_params, params, state, grads):
+    new, kept = self.apply_param_gradient(
+        state.step, hyper_params, params['w'], state.param_states['w'], grads['w'])
+    return {{'w': new}}, State(state.step + 1, {{'w': kept}})
+class Own(OptimizerDef):
+{OWN_PARTS}
+state = made.init(params)
+for _ in range(4):
+  updates, state = made.update({{'w': jnp.sin(params['w'])}}, state, params)
+  params = optax.apply_updates(params, updates)
+"""
 ENDLESS = """
 import jax.numpy as jnp
 import optax
@@ -100,6 +155,19 @@ def test_parameters_that_only_the_program_after_keeps_in_float32(
     found = proof(tmp_path, NARROW_BEFORE, NARROW_AFTER.replace("RATE", rate))
     assert found.answer == answer, found.sentence
     assert any("The program after keeps w (float32) in its own type" in one for one in found.notes)
+
+
+@pytest.mark.parametrize("beta", ["0.90000001", "0.9"])
+def test_an_optimizer_class_of_the_program_has_optax_s_interface_afterwards(
+    beta: str, tmp_path: Path
+) -> None:
+    found = proof(tmp_path, OWN_BEFORE, OWN_AFTER.replace("0.9 *", f"{beta} *"))
+    assert found.evidence[0].steps == 4
+    assert not [note for note in found.notes if "not found" in note or "No replay" in note]
+    if beta == "0.9":
+        assert found.answer.startswith("equal"), found.sentence
+    else:
+        assert (found.answer, found.step) == ("differs", 2)
 
 
 def test_a_program_with_another_tree_is_stopped_too(tmp_path: Path) -> None:

@@ -49,7 +49,7 @@ def match_states(
         if split is None:
             continue
         field, param = split
-        places = _places(field, param, after)
+        places = [path] if path in after else _places(field, param, after)
         if len(places) == 1:
             found.append(Match(_join("state", field, param), path, places[0]))
         else:

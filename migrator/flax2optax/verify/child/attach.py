@@ -21,6 +21,7 @@ def wait_for_imports() -> None:
     hooks: dict[str, Hook] = {
         "jax": _jax_is_there,
         "flax": _flax_is_there,
+        "flax.training.train_state": _train_state_is_there,
         "optax": _optax_is_there,
     }
     sys.meta_path.insert(0, _AfterImport(hooks))
@@ -32,6 +33,10 @@ def _jax_is_there(jax: ModuleType) -> None:
 
 def _flax_is_there(flax: ModuleType) -> None:
     _session().flax_is_there(flax)
+
+
+def _train_state_is_there(module: ModuleType) -> None:
+    _session().train_state_is_there(module)
 
 
 def _optax_is_there(optax: ModuleType) -> None:

@@ -130,6 +130,8 @@ class _Replayed:
 
     def _update(self, name: str) -> Any:
         if name not in self.updates:
+            if self.places[name]["more"]:
+                raise CannotReplayError("`update` takes more than gradients, state and parameters")
             update = self.places[name]["update"]
             self.updates[name] = jax.jit(lambda *trees: update(*trees))
         return self.updates[name]

@@ -64,18 +64,28 @@ class Session:
             return
         from ..precision import float64
         from ..reference import serve
-        from .sites import jumper, watch_flax
-        from .start import start_flax, start_optax
+        from .classes import watch_new_classes
+        from .sites import jumper, update_teller, watch_class, watch_flax
+        from .start import start_flax, start_records
 
         jump = jumper(self.task.jumps) if self.task.jumps else None
         if self.task.x64:
             self._patches.enter_context(float64())
-        start_optax(self.task, jump)
+        if jump is not None:
+            start_records(flax.struct, jump)
         if self.task.side == "after":
+            told = update_teller(self.recorder.take, self.places, self.task.light, jump)
+            watch_new_classes(lambda kind: watch_class(kind, told))
             return
         optim = self._patches.enter_context(serve(Path(self.task.wheel)))
         start_flax(optim, self.task)
         watch_flax(optim.Optimizer, self.recorder.take, self.places, self.task.light, jump)
+
+    def train_state_is_there(self, module: ModuleType) -> None:
+        """It imports Optax, so it is waited for, too."""
+        from .start import start_train_state
+
+        start_train_state(module.TrainState, self.task)
 
     def optax_is_there(self, optax: ModuleType) -> None:
         """Every transformation; a program may have some of its own before, too."""

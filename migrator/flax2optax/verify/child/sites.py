@@ -7,7 +7,7 @@ import functools
 import hashlib
 import threading
 from collections.abc import Callable, Mapping
-from typing import Any
+from typing import Any, Final
 
 import jax
 import jax.numpy as jnp
@@ -16,6 +16,7 @@ import numpy as np
 from ..recording import Array
 
 Receive = Callable[[str, str, Mapping[str, Any], Mapping[str, Mapping[str, Array]]], None]
+DEPTH: Final = threading.local()
 Places = dict[str, Any]
 """What replay needs of each optimizer: the objects and tree structures that were seen, by the name in its steps."""
 
@@ -94,42 +95,18 @@ def watch_flax(optimizer: Any, receive: Receive, places: Places, light: bool, ju
 
 def watch_optax(optax: Any, receive: Receive, places: Places, light: bool, jump: Any) -> None:
     """Every outermost `tx.update` is told, and every `optax.apply_updates`."""
-    depth = threading.local()
     kind = optax.GradientTransformation
     update = kind.update
     apply_updates = optax.apply_updates
+    told_update = update_teller(receive, places, light, jump)
 
     def watched(tx: Any) -> Any:
         original = update.__get__(tx)
-
-        def quietly(*args: Any, **kwargs: Any) -> Any:
-            depth.inside = True
-            try:
-                return original(*args, **kwargs)
-            finally:
-                depth.inside = False
-
-        @functools.wraps(original)
-        def tx_update(updates: Any, state: Any, params: Any = None, **extra: Any) -> Any:
-            if getattr(depth, "inside", False):
-                return original(updates, state, params, **extra)
-            result, new_state = quietly(updates, state, params, **extra)
-            stream = stream_of(updates if params is None else params)
-            if not light:
-                seen = {"state": state, "params": updates if params is None else params}
-                seen = jax.tree_util.tree_map(_abstract, seen)
-                place = place_of(stream, original, seen["state"])
-                places[place] = {"update": quietly, "held": original, **seen}
-                trees = {"grads": updates, "state": state, "updates": result}
-                trees |= {"new_state": new_state} | ({} if params is None else {"params": params})
-                tell(receive, "update", stream, {"place": place}, trees)
-            return result, jump(new_state) if jump else new_state
-
-        return tx_update
+        return told_update(original, original)
 
     def told_updates(params: Any, updates: Any) -> Any:
         new = apply_updates(params, updates)
-        if getattr(depth, "inside", False):
+        if getattr(DEPTH, "inside", False):
             return new
         stream = stream_of(params)
         if light:
@@ -141,6 +118,51 @@ def watch_optax(optax: Any, receive: Receive, places: Places, light: bool, jump:
 
     kind.update = property(watched)
     optax.apply_updates = told_updates
+
+
+def watch_class(kind: Any, tell_update: Callable[[Any, Any], Any]) -> None:
+    """The `update` of a class that is no transformation of Optax's but has its interface."""
+    original = kind.update
+
+    @functools.wraps(original)
+    def update(self: Any, *args: Any, **kwargs: Any) -> Any:
+        return tell_update(self, original.__get__(self))(*args, **kwargs)
+
+    kind.update = update
+
+
+def update_teller(
+    receive: Receive, places: Places, light: bool, jump: Any
+) -> Callable[[Any, Any], Any]:
+    """Makes an update of its owner one that is told where it is the outermost."""
+
+    def teller(owner: Any, original: Any) -> Any:
+        def quietly(*args: Any, **kwargs: Any) -> Any:
+            DEPTH.inside = True
+            try:
+                return original(*args, **kwargs)
+            finally:
+                DEPTH.inside = False
+
+        @functools.wraps(original)
+        def tx_update(updates: Any, state: Any, params: Any = None, **extra: Any) -> Any:
+            if getattr(DEPTH, "inside", False):
+                return original(updates, state, params, **extra)
+            result, new_state = quietly(updates, state, params, **extra)
+            stream = stream_of(updates if params is None else params)
+            if not light:
+                seen = {"state": state, "params": updates if params is None else params}
+                seen = jax.tree_util.tree_map(_abstract, seen)
+                place = place_of(stream, owner, seen["state"])
+                places[place] = {"update": quietly, "held": owner, "more": bool(extra), **seen}
+                trees = {"grads": updates, "state": state, "updates": result}
+                trees |= {"new_state": new_state} | ({} if params is None else {"params": params})
+                tell(receive, "update", stream, {"place": place}, trees)
+            return result, jump(new_state) if jump else new_state
+
+        return tx_update
+
+    return teller
 
 
 def watch_loss(module: Any, receive: Receive) -> None:

@@ -9,8 +9,6 @@ import jax.numpy as jnp
 from ..precision import disturb
 from .task import Task
 
-Jump = Callable[[Any], Any] | None
-
 
 def start_flax(optim: Any, task: Task) -> None:
     """`create` gets float64 parameters, one or two units in the last place off in a control run."""
@@ -23,22 +21,20 @@ def start_flax(optim: Any, task: Task) -> None:
     optim.OptimizerDef.create = started
 
 
-def start_optax(task: Task, jump: Jump) -> None:
-    """`TrainState.create` gets float64 parameters, and a step written by `replace` jumps like the others."""
-    from flax import struct
-    from flax.training.train_state import TrainState
-
-    original: Any = TrainState.create
+def start_train_state(kind: Any, task: Task) -> None:
+    """`TrainState.create` gets float64 parameters."""
+    original = kind.create
 
     def create(cls: Any, /, *, apply_fn: Any, params: Any, tx: Any, **kwargs: Any) -> Any:
         params = widen(params) if task.x64 else params
         return original.__func__(cls, apply_fn=apply_fn, params=params, tx=tx, **kwargs)
 
-    kind: Any = TrainState
     kind.create = classmethod(create)
-    if jump is not None:
-        module: Any = struct
-        module.dataclasses = _Dataclasses(module.dataclasses, jump)
+
+
+def start_records(module: Any, jump: Callable[[Any], Any]) -> None:
+    """A step written by the `replace` of flax.struct jumps like the others."""
+    module.dataclasses = _Dataclasses(module.dataclasses, jump)
 
 
 class _Dataclasses:
