@@ -1,6 +1,7 @@
 """`flax2optax verify` from argv to the exit code."""
 
 import json
+import re
 import subprocess
 import sys
 from pathlib import Path
@@ -142,11 +143,14 @@ def test_the_codemods_own_work_is_proven(
     monkeypatch.setenv("JAX_DISABLE_MOST_OPTIMIZATIONS", "1")
     (tmp_path / "train.py").write_text(BEFORE)
     page = tmp_path.with_name(tmp_path.name + "-page.html")
-    words = [str(tmp_path), "--html", str(page), *FAST, "--", "python", "train.py"]
+    quick = [word for word in FAST if word != "--no-timing"]
+    words = [str(tmp_path), "--html", str(page), *quick, "--", "python", "train.py"]
     assert main(["verify", *words]) == 0, capsys.readouterr().out
     text = capsys.readouterr().out
     assert text.startswith("✓ equal: The two programs train the same, bit for bit, over 8")
     assert "999, 1000" in text
+    assert re.search(r"after / before +[0-9.]+ +[0-9.]+ +[0-9.]+\n", text)
+    assert "<h2>Time and memory</h2>" in page.read_text()
     assert (tmp_path / "train.py").read_text() == BEFORE
     assert [one.name for one in tmp_path.iterdir()] == ["train.py"]
     assert "<h1>equal</h1>" in page.read_text()

@@ -5,8 +5,8 @@ Controls are runs that start one or two units in the last place off.
 scale = the largest (noise + one unit in the last place of the leaf) up to that step:
 a sum that happens to cancel keeps the rounding errors of its terms, and three controls may agree by chance.
 ratio = the largest |after - before| / scale.
-In float64 right migrations stay below 1.8 and the smallest mistakes begin at 1.2e5, measured on three programs
-(`benchmarks/verify_mutants.py`); any limit from 18 to 120 is ten times above the one and a thousand times below the other.
+In float64 right migrations stay below 1.8 and the smallest mistakes begin at 1e5, measured on three programs
+(`benchmarks/verify_mutants.py`); any limit from 18 to 100 is ten times above the one and a thousand times below the other.
 """
 
 import math
