@@ -11,7 +11,8 @@ from flax2optax.codemod.index import tree as t
 from flax2optax.codemod.index.tree import NodeId
 from flax2optax.codemod.index.walk import Node, everything
 from flax2optax.codemod.infer import OptimizerFacts
-from flax2optax.codemod.infer.library import RESTORE, SAVES, functions_in
+from flax2optax.codemod.infer.library import functions_in
+from flax2optax.codemod.infer.tables import RESTORE, SAVES
 from flax2optax.codemod.infer.values import (
     External,
     FunctionRef,

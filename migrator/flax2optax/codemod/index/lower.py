@@ -353,7 +353,7 @@ class _Lowering:
 
     def aug_assign(self, node: cst.AugAssign, line: t.NodeId) -> t.Statement:
         id_ = self.number(node)
-        operator = type(node.operator).__name__
+        operator = _AUGMENTED[type(node.operator).__name__]
         return t.AugAssign(
             id_, line, self.target(node.target), operator, self.expression(node.value)
         )
@@ -474,6 +474,9 @@ def _literal(text: str) -> object:
         return ast.literal_eval(text)
     except (ValueError, SyntaxError):
         return None
+
+
+_AUGMENTED = {f"{kind.__name__}Assign": token for kind, token in OPERATORS.items()}
 
 
 def _token(node: cst.CSTNode) -> str:

@@ -68,7 +68,9 @@ def infer(program: Program, paths: tuple[str, ...]) -> OptimizerFacts:
         # What was called for real in one pass need not be imagined in the next.
         grown = _believe(m, believed)
         called = frozenset(m.really_called)
-        found = (*importers(program, touched(m), set(paths)), *sorted(m.wanted - set(paths)))
+        through, opened = touched(m), set(paths)
+        wanted = (m.wanted | through.keys()) - opened
+        found = tuple(dict.fromkeys((*importers(program, through, opened), *sorted(wanted))))
         if not grown and not found and not called & m.imagined:
             break
         paths, really = (*paths, *found), called
@@ -87,7 +89,7 @@ def _pass(
     m.known_calls = really
     m.open.update(paths)
     m.run = lambda frame: run_frame(m, frame)
-    m.call_bound = lambda frame, node, value: call_bound(m, frame, node, value)
+    m.call_bound = lambda frame, node, bound, *given: call_bound(m, frame, node, bound, *given)
     for path in paths:
         m.ensure(m.module_frame(path))
     m.settle()

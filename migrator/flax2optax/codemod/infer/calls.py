@@ -15,6 +15,7 @@ from flax2optax.codemod.infer.objects import (
     external_bases,
     family,
     optimizer_base,
+    subclasses,
 )
 from flax2optax.codemod.infer.scope import Env
 from flax2optax.codemod.infer.values import (
@@ -95,7 +96,7 @@ def call(m: Machine, env: Env, node: t.Expression, callee: Value, args: Args) ->
 def _call(
     m: Machine, reader: Frame, env: Env | None, node: t.Expression, atom: Atom, args: Args
 ) -> Value:
-    from flax2optax.codemod.infer.containers import container_method
+    from flax2optax.codemod.infer.containers import LOSES, container_method, elements
     from flax2optax.codemod.infer.library import call_external
     from flax2optax.codemod.infer.optimizers import construct, optimizer_method
 
@@ -125,9 +126,19 @@ def _call(
         case Attr(of=Container()):
             values = [v for v, _ in args.positional]
             keywords = {k: v for k, (v, _) in args.keywords.items()}
+            if "key" in keywords:
+                each = Args([(elements(m, reader, one(atom.of)), 0)])
+                for function in keywords["key"]:
+                    _call(m, reader, env, node, function, each)
             return container_method(m, reader, atom, values, keywords, node.id)
         case Attr(of=Instance()):
             return _record_method(m, reader, node, atom, args)
+        case Attr(of=ClassRef(class_=class_id), name="__subclasses__"):
+            m.store(node.id, "*", frozenset(ClassRef(c) for c in subclasses(m, class_id)))
+            return one(Container(node.id, "list"))
+        case Attr(of=TupleOf() as items):
+            lost = args.before(one(items)) if atom.name in (*LOSES, "__getitem__") else args
+            return escape(m, reader, node, f"the method `{atom.name}`", lost)
         case Attr():
             return optimizer_method(m, reader, env, node, atom, args)
         case Instance(class_=class_id):
@@ -162,14 +173,15 @@ def callee_name(node: t.Expression) -> str:
 
 def escape(m: Machine, reader: Frame, node: t.Expression, into: str, args: Args) -> Value:
     """Arguments go into code that cannot be seen: functions may be called there, optimizers are lost there."""
-    from flax2optax.codemod.infer.library import HARMLESS_METHODS, call_back
+    from flax2optax.codemod.infer.library import call_back
+    from flax2optax.codemod.infer.tables import HARMLESS_METHODS
     from flax2optax.codemod.infer.threads import STARTED, deferred, is_deferring
 
     if is_deferring(node) or into in STARTED:
         later = deferred(m, reader, node, into, args)
         if later is not None:
             return later
-    call_back(m, reader, node, args)
+    call_back(m, reader, node, args, into)
     value = args.all()
     direct = carried(m, reader, value)
     if direct:
@@ -311,6 +323,10 @@ def _gradient(
     m: Machine, reader: Frame, env: Env | None, node: t.Expression, atom: Gradient, args: Args
 ) -> Value:
     result = _call(m, reader, env, node, atom.function, args)
+    if not atom.chosen and (lost := carried(m, reader, args.get(0))):
+        into = "the gradient with respect to it"
+        m.escapes[Escape(node.id, "call", into, frozenset(lost))] = None
+        return UNKNOWN
     if not atom.with_value and not atom.has_aux:
         return OTHER
     if not atom.with_value:
@@ -324,16 +340,20 @@ def _super(m: Machine, reader: Frame, args: Args) -> Value:
     if function is None or function.owner is None or not function.parameters:
         return OTHER
     self_ = reader.variables.get(function.parameters[0].name, NOTHING)
+    if args.positional:  # `super(Class, self)`
+        self_ = join(self_, args.get(1))
     return (
         frozenset(Super(function.owner.id, a) for a in self_ if isinstance(a, Instance | ClassRef))
         or OTHER
     )
 
 
-def call_bound(m: Machine, reader: Frame, node: NodeId, bound: Value) -> Value:
-    """Read a property: call its function."""
+def call_bound(m: Machine, reader: Frame, node: NodeId, bound: Value, *given: Value) -> Value:
+    """Call the function of a property or a special method."""
     return join(*(
-        call_function(m, reader, node, a.function, Args([(one(a.self_), 0)]), bound=True)
+        call_function(
+            m, reader, node, a.function, Args([(v, 0) for v in (one(a.self_), *given)]), bound=True
+        )
         for a in bound
         if isinstance(a, Bound)
     ))  # fmt: skip

@@ -5,7 +5,15 @@ from __future__ import annotations
 from flax2optax.codemod.index import tree as t
 from flax2optax.codemod.index.tree import NodeId
 from flax2optax.codemod.infer.machine import Escape, Frame, Machine
-from flax2optax.codemod.infer.objects import carries, external_bases, record_fields
+from flax2optax.codemod.infer.objects import (
+    bind_methods,
+    carried,
+    carries,
+    class_member,
+    external_bases,
+    record_fields,
+)
+from flax2optax.codemod.infer.scope import PROJECT
 from flax2optax.codemod.infer.stored import Restored
 from flax2optax.codemod.infer.values import (
     NOTHING,
@@ -15,6 +23,7 @@ from flax2optax.codemod.infer.values import (
     Atom,
     Attr,
     Container,
+    External,
     Free,
     Instance,
     Literal,
@@ -47,14 +56,35 @@ def _elements(m: Machine, reader: Frame, atom: Atom) -> Value:
         case Container(site=site):
             return m.load_all(reader, site)
         case Instance():
-            return join(*(value for _, value in record_fields(m, reader, atom))) or OTHER
+            return _iterated(m, reader, atom)
         case Unknown() | Optimizer():
             return UNKNOWN
         case Free():
             return OTHER
         case Part(kind="hyper_params") | Serialized() | Made() | Array():
             return one(atom)
+        case External(name=name) if name.startswith(PROJECT):
+            return one(Made(name))
     return OTHER
+
+
+def _iterated(m: Machine, reader: Frame, atom: Instance) -> Value:
+    """What an object of the program yields: by its own methods, or the fields of a named tuple."""
+    for name in ("__iter__", "__next__", "__getitem__"):
+        found = called_method(m, reader, atom, name)
+        if found is not None and name == "__iter__":
+            found = elements(m, reader, found - {atom}) or None  # an iterator is its own
+        if found is not None:
+            return found
+    return join(*(value for _, value in record_fields(m, reader, atom))) or OTHER
+
+
+def called_method(
+    m: Machine, reader: Frame, atom: Instance, name: str, *given: Value
+) -> Value | None:
+    """What a special method of an object's class returns; None where it has none."""
+    bound = bind_methods(m, class_member(m, reader, atom.class_, name), atom)
+    return m.call_bound(reader, 0, bound, *given) if bound else None
 
 
 def item(m: Machine, reader: Frame, base: Value, key: Value, sliced: bool, node: NodeId) -> Value:
@@ -97,8 +127,12 @@ def _any_item(m: Machine, reader: Frame, atom: Atom) -> Value:
             return OTHER
         case Part() | Serialized() | Unknown() | Restored():
             return one(atom)
-        case Instance(class_=class_id) if not external_bases(m, class_id):
-            return OTHER  # a record has no items, unless a library's class gives it some
+        case Instance(class_=class_id):
+            found = called_method(m, reader, atom, "__getitem__", OTHER)
+            if found is not None:
+                return found
+            if not external_bases(m, class_id):
+                return OTHER  # a record has no items, unless a library's class gives it some
     return _elements(m, reader, atom)
 
 
@@ -109,6 +143,10 @@ def store_item(
     names = [a.value for a in key if isinstance(a, Literal)]
     seen = any(isinstance(a, Container) for a in base)
     for atom in base:
+        if isinstance(atom, Instance):
+            seen |= called_method(m, reader, atom, "__setitem__", key, value) is not None
+        if isinstance(atom, External) and atom.name.startswith(PROJECT):
+            m.want((atom.name,))
         if isinstance(atom, Container):
             for name in names if len(names) == len(key) else ["*"]:
                 m.store(atom.site, name, value)
@@ -193,6 +231,15 @@ def container_method(
             for a in positional[0]:
                 m.store(site, a.value if isinstance(a, Literal) else "*", positional[1])
             return item(m, reader, one(atom.of), positional[0], False, node)
+        case "replace" | "_replace" if kind == "namespace":
+            for key, value in keywords.items():
+                m.store(site, key, value)
+            for value in positional:
+                _update(m, reader, site, value)
+            return one(atom.of)
+        case "send" if kind == "iterator":
+            m.store(("sent", site), "*", join(*positional))
+            return every
         case "get" | "pop" if kind == "dict" and positional:
             return join(item(m, reader, one(atom.of), positional[0], False, node), *positional[1:])
         case "items":
@@ -203,9 +250,35 @@ def container_method(
             return one(Container(node, "list"))
         case "copy" | "unfreeze" | "freeze" | "_asdict":
             return one(atom.of)
-        case "pop" | "popleft" | "__next__" | "popitem":
+        case "popitem":
+            return one(TupleOf((OTHER, every)))
+        case "pop" | "popleft" | "__next__" | "__getitem__":
             return every
+        case "__iter__" | "union" | "__reversed__":
+            for value in positional:
+                grow(m, reader, atom.of, value)
+            return one(atom.of)
+        case _ if atom.name in LOSES and (lost := carried(m, reader, every)):
+            into = f"the method `{atom.name}`"
+            m.escapes[Escape(node, "method", into, frozenset(lost))] = None
+            return UNKNOWN
     return OTHER
+
+
+def grow(m: Machine, reader: Frame, container: Container, value: Value) -> None:
+    """Put what another container holds into this one."""
+    if container.kind == "dict":
+        _update(m, reader, container.site, value)
+    else:
+        m.store(container.site, "*", elements(m, reader, value))
+
+
+# Methods of Python's own containers that hand on what is in them, in ways that are not followed.
+LOSES = frozenset({
+    "__add__", "__mul__", "__or__", "__ior__", "__iadd__", "__imul__", "__rmul__", "__ror__", "__reduce__",
+    "difference", "intersection", "symmetric_difference", "fromkeys", "throw", "gi_frame", "extendleft",
+    "difference_update", "intersection_update", "symmetric_difference_update",
+})  # fmt: skip
 
 
 def _update(m: Machine, reader: Frame, site: NodeId, value: Value) -> None:

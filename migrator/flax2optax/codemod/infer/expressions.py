@@ -3,17 +3,20 @@
 from __future__ import annotations
 
 from flax2optax.codemod.index import tree as t
+from flax2optax.codemod.index.tree import NodeId
 from flax2optax.codemod.infer.calls import Args, call
 from flax2optax.codemod.infer.containers import elements, item
-from flax2optax.codemod.infer.machine import Machine
-from flax2optax.codemod.infer.objects import attribute
+from flax2optax.codemod.infer.machine import Escape, Frame, Machine
+from flax2optax.codemod.infer.objects import attribute, carried, class_member
 from flax2optax.codemod.infer.scope import Env, lookup
 from flax2optax.codemod.infer.values import (
     NOTHING,
     OTHER,
+    UNKNOWN,
     Array,
     Container,
     FunctionRef,
+    Instance,
     Literal,
     Other,
     TupleOf,
@@ -86,9 +89,13 @@ def _rare(m: Machine, env: Env, node: t.Expression) -> Value:
                 return found
             given = elements(m, env.frame, found) if kind == "from" else found
             running = env.frame.function
-            if running is not None:
-                m.store(running.id, "*", given)
-            return OTHER
+            if running is None:
+                return OTHER
+            m.store(running.id, "*", given)
+            if kind == "from":
+                sites = [a.site for a in found if isinstance(a, Container) and a.kind == "iterator"]
+                return join(OTHER, *(m.load(env.frame, ("returned", one_), "*") for one_ in sites))
+            return join(OTHER, m.load(env.frame, ("sent", running.id), "*"))
     return OTHER
 
 
@@ -96,22 +103,86 @@ def _operation(m: Machine, env: Env, node: t.Operation) -> Value:
     values = [evaluate(m, env, operand) for operand in node.operands]
     if node.operator in ("and", "or"):
         return join(*values)
+    return combined(m, env.frame, node.id, node.operator, values)
+
+
+def combined(m: Machine, reader: Frame, node: NodeId, operator: str, values: list[Value]) -> Value:
+    """What an operator makes of its operands; one that cannot be seen to keep an optimizer loses it."""
+    if _TESTS.issuperset(operator.split()):
+        return OTHER
     if any(isinstance(a, Array) for value in values for a in value):
         return one(Array())
-    if node.operator == "+" and len(values) == 2:
-        return _concatenated(m, env, node, values)
-    return OTHER
-
-
-def _concatenated(m: Machine, env: Env, node: t.Operation, values: list[Value]) -> Value:
-    left, right = values
-    if not any(isinstance(a, TupleOf | Container) for a in left | right):
+    built = _BUILT.get(operator)
+    if built is not None and len(values) == 2:
+        found = built(m, reader, node, *values)
+        if found is not None:
+            return found
+    lost = frozenset(carried(m, reader, join(*values), _overloads(m, reader, values)))
+    if not lost:
         return OTHER
+    m.escapes[Escape(node, "operator", f"the operator `{operator}`", lost)] = None
+    return UNKNOWN
+
+
+def _overloads(m: Machine, reader: Frame, values: list[Value]) -> bool:
+    """Whether an operand's class may say itself what an operator does."""
+    return any(
+        isinstance(atom, Instance) and class_member(m, reader, atom.class_, name)
+        for value in values
+        for atom in value
+        for name in _OVERLOADS
+    )
+
+
+def _concatenated(
+    m: Machine, reader: Frame, node: NodeId, left: Value, right: Value
+) -> Value | None:
+    if not any(isinstance(a, TupleOf | Container) for a in left | right):
+        return None
     pair = (*left, *right)
     if len(pair) == 2 and isinstance(pair[0], TupleOf) and isinstance(pair[1], TupleOf):
         return one(TupleOf(pair[0].items + pair[1].items))
-    m.store(node.id, "*", join(*(elements(m, env.frame, value) for value in values)))
-    return one(Container(node.id, "list"))
+    m.store(node, "*", join(elements(m, reader, left), elements(m, reader, right)))
+    return one(Container(node, "list"))
+
+
+def _repeated(m: Machine, reader: Frame, node: NodeId, left: Value, right: Value) -> Value | None:
+    """`[x] * n`."""
+    several = frozenset(a for a in left | right if isinstance(a, TupleOf | Container))
+    if not several:
+        return None
+    m.store(node, "*", elements(m, reader, several))
+    return one(Container(node, "list"))
+
+
+def _united(m: Machine, reader: Frame, node: NodeId, left: Value, right: Value) -> Value | None:
+    """`a | b` of dicts or sets."""
+    kinds = {a.kind for a in left | right if isinstance(a, Container)}
+    for value in (left, right) if kinds else ():
+        copy_fields(m, reader, value, node)
+    return one(Container(node, min(kinds))) if kinds else None
+
+
+_TESTS = frozenset({"not", "is", "in", "==", "!=", "<", ">", "<=", ">="})
+_BUILT = {"+": _concatenated, "*": _repeated, "|": _united}
+_OVERLOADS = tuple(
+    f"__{side}{name}__"
+    for name in (
+        "add",
+        "sub",
+        "mul",
+        "matmul",
+        "truediv",
+        "or",
+        "and",
+        "xor",
+        "rshift",
+        "lshift",
+        "mod",
+        "pow",
+    )
+    for side in ("", "r")
+)
 
 
 def _sequence(m: Machine, env: Env, node: t.Sequence) -> Value:
@@ -136,7 +207,7 @@ def _dict(m: Machine, env: Env, node: t.Dict) -> Value:
     for key, value in node.items:
         found = evaluate(m, env, value)
         if key is None:
-            copy_fields(m, env, found, node.id)
+            copy_fields(m, env.frame, found, node.id)
             continue
         keys = evaluate(m, env, key)
         names = [a.value for a in keys if isinstance(a, Literal)]
@@ -145,13 +216,13 @@ def _dict(m: Machine, env: Env, node: t.Dict) -> Value:
     return one(Container(node.id, "dict"))
 
 
-def copy_fields(m: Machine, env: Env, source: Value, site: int) -> None:
+def copy_fields(m: Machine, reader: Frame, source: Value, site: int) -> None:
     """Copy what dicts hold into the dict made at `site`, key by key."""
     for atom in source:
         if isinstance(atom, Container):
-            m.load_all(env.frame, atom.site)
+            m.load_all(reader, atom.site)
             for key in m.fields(atom.site):
-                m.store(site, key, m.load(env.frame, atom.site, key))
+                m.store(site, key, m.load(reader, atom.site, key))
 
 
 def _comprehension(m: Machine, env: Env, node: t.Comprehension) -> Value:

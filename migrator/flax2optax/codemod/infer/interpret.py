@@ -3,19 +3,30 @@
 from __future__ import annotations
 
 from flax2optax.codemod.index import tree as t
-from flax2optax.codemod.infer.containers import elements, store_item, unpack
-from flax2optax.codemod.infer.expressions import call_value, evaluate
+from flax2optax.codemod.index.walk import walk
+from flax2optax.codemod.infer.containers import elements, grow, store_item, unpack
+from flax2optax.codemod.infer.expressions import call_value, combined, evaluate
 from flax2optax.codemod.infer.library import seen_into
 from flax2optax.codemod.infer.machine import Frame, Machine
-from flax2optax.codemod.infer.objects import store_attribute
+from flax2optax.codemod.infer.objects import (
+    bind_methods,
+    carried,
+    class_member,
+    store_attribute,
+)
 from flax2optax.codemod.infer.scope import Env, imported, merged
 from flax2optax.codemod.infer.values import (
     NOTHING,
     OTHER,
+    Bound,
     ClassRef,
+    Container,
     External,
     FunctionRef,
+    Instance,
     Literal,
+    Made,
+    Partial,
     Value,
     join,
     one,
@@ -53,14 +64,15 @@ def execute(m: Machine, env: Env, statement: t.Statement) -> None:
         case t.Return(value=value):
             found = evaluate(m, env, value) if value is not None else one(Literal(None))
             m.finish(env.frame, found)
+            if env.frame.function is not None and env.frame.function.generator:
+                m.store(("returned", env.frame.function.id), "*", found)
             env.dead = True
         case t.AnnAssign(target=target, annotation=annotation, value=value):
             evaluate(m, env, annotation)
             if value is not None:
                 assign(m, env, target, evaluate(m, env, value))
-        case t.AugAssign(target=target, value=value):
-            old, new = evaluate(m, env, target), evaluate(m, env, value)
-            assign(m, env, target, join(old, new))
+        case t.AugAssign():
+            augment(m, env, statement)
         case t.Define(definition=t.Function() as function):
             define_function(m, env, function)
         case t.Define(definition=t.Class() as class_):
@@ -74,7 +86,9 @@ def execute(m: Machine, env: Env, statement: t.Statement) -> None:
                 evaluate(m, env, target)
         case t.Jump(kind=kind):
             if kind != "pass":
-                if kind == "break" and env.breaks is not None:
+                if (
+                    env.breaks is not None
+                ):  # what `continue` leaves reaches the end of the loop, too
                     env.breaks.append(dict(env.vars))
                 env.dead = kind in ("break", "continue")
         case _:
@@ -101,6 +115,7 @@ def compound(m: Machine, env: Env, statement: t.Statement) -> None:
         case t.With(items=items, body=body):
             for context, bound in items:
                 entered = evaluate(m, env, context)
+                entered = enter(m, env, entered)
                 if bound is not None:
                     assign(m, env, bound, entered)
             branch(m, env, body)
@@ -108,11 +123,12 @@ def compound(m: Machine, env: Env, statement: t.Statement) -> None:
             try_(m, env, statement)
         case t.Match(subject=subject, cases=cases):
             value = evaluate(m, env, subject)
+            parts = join(value, frozenset(carried(m, env.frame, value, instances=True)))
             branches = [env.fork()]
             for names, guard, body in cases:
                 arm = env.fork()
                 for name in names:
-                    bind(m, arm, name, value)
+                    bind(m, arm, name, parts)
                 if guard is not None:
                     evaluate(m, arm, guard)
                 branch(m, arm, body)
@@ -159,9 +175,8 @@ def try_(m: Machine, env: Env, statement: t.Try) -> None:
     """A handler may start from any point of the body."""
     body = env.fork()
     branch(m, body, statement.body)
-    start = Env(
-        env.frame, merged([env.vars, body.vars]), env.class_, env.class_names, False, env.breaks
-    )
+    met = merged([env.vars, body.vars, _ever(env.frame, statement.body)])
+    start = Env(env.frame, met, env.class_, env.class_names, False, env.breaks)
     branches = []
     for type_, name, handler in statement.handlers:
         arm = start.fork()
@@ -172,8 +187,49 @@ def try_(m: Machine, env: Env, statement: t.Try) -> None:
         branch(m, arm, handler)
         branches.append(arm)
     branch(m, body, statement.orelse)
+    branch(m, start.fork(), statement.final)
     env.merge(body, *branches)
     branch(m, env, statement.final)
+
+
+def _ever(frame: Frame, body: tuple[t.Statement, ...]) -> dict[str, Value]:
+    """Every value that the names assigned in a block ever hold: it may be left at any point."""
+    names = {
+        node.name
+        for statement, _ in walk(body)
+        if isinstance(statement, t.Assign | t.AugAssign | t.AnnAssign | t.For)
+        for node, _ in walk(
+            statement.targets if isinstance(statement, t.Assign) else (statement.target,)
+        )
+        if isinstance(node, t.Name)
+    }
+    return {name: frame.variables[name] for name in names if name in frame.variables}
+
+
+def enter(m: Machine, env: Env, context: Value) -> Value:
+    """What `with` binds: the result of `__enter__`, or what a generator of `contextlib` yields."""
+    found = NOTHING
+    for atom in context:
+        if isinstance(atom, Instance) and (
+            method := class_member(m, env.frame, atom.class_, "__enter__")
+        ):
+            bound = bind_methods(m, method, atom)
+            found = join(found, m.call_bound(env.frame, 0, bound))
+        elif isinstance(atom, Container) and atom.kind == "iterator":
+            found = join(found, elements(m, env.frame, one(atom)))
+        else:
+            found = join(found, one(atom))
+    return found
+
+
+def augment(m: Machine, env: Env, statement: t.AugAssign) -> None:
+    """`target += value`: what is mutable gets the new items, too."""
+    old, new = evaluate(m, env, statement.target), evaluate(m, env, statement.value)
+    result = combined(m, env.frame, statement.id, statement.operator, [old, new])
+    for atom in old:
+        if isinstance(atom, Container):
+            grow(m, env.frame, atom, new)
+    assign(m, env, statement.target, join(old, new) if result == OTHER else join(old, result))
 
 
 def bind(m: Machine, env: Env, name: str, value: Value) -> None:
@@ -225,7 +281,7 @@ def define_function(m: Machine, env: Env, function: t.Function) -> None:
     value = one(ref)
     for decorator in reversed(function.decorators):
         wrapper = evaluate(m, env, decorator)
-        names = {a.name for a in wrapper if isinstance(a, External)}
+        names = {a.name for a in wrapper if isinstance(a, External | Made)}
         m.want(names)
         if names & TRANSPARENT or any(n.endswith((".setter", ".getter")) for n in names):
             continue
@@ -262,6 +318,12 @@ def define_class(m: Machine, env: Env, class_: t.Class) -> None:
                 bind(m, inner, statement.target.name, evaluate(m, inner, statement.value))
         else:
             execute(m, inner, statement)
-    for decorator in class_.decorators:
-        evaluate(m, env, decorator)
-    bind(m, env, class_.name, one(ClassRef(class_.id)))
+    value = one(ClassRef(class_.id))
+    for hook in class_member(m, env.frame, class_.id, "__init_subclass__", after=True):
+        call_value(m, env, t.Expression(0), one(hook), [value])
+    for decorator in reversed(class_.decorators):
+        wrapper = evaluate(m, env, decorator)
+        m.want(a.name for a in wrapper if isinstance(a, External | Made))
+        if any(isinstance(a, FunctionRef | Bound | Partial) for a in wrapper):
+            value = call_value(m, env, decorator, wrapper, [value]) or value
+    bind(m, env, class_.name, value)

@@ -79,13 +79,13 @@ class Machine:
         self.believed: dict[tuple[NodeId, str], Value] = {}
         self.field_sites: dict[tuple[NodeId, str], NodeId] = {}
         self.dynamic: dict[NodeId, str] = {}  # places where a name of flax.optim is computed
+        # Calls that put the leaves of optimizers in a row, by the order of the tree's structure.
+        self.flattened: dict[NodeId, Value] = {}
         self.definitions: dict[NodeId, Value] = {}  # constructor call -> its class
         self.queue: deque[Frame] = deque()
         self.depth = 0
         self.run: Callable[[Frame], None] = lambda frame: None
-        self.call_bound: Callable[[Frame, NodeId, Value], Value] = lambda frame, node, value: (
-            NOTHING
-        )
+        self.call_bound: Callable[..., Value] = lambda frame, node, bound, *given: NOTHING
 
     def opens(self, path: str) -> bool:
         """Whether a file is read into."""

@@ -7,15 +7,26 @@ from collections.abc import Iterable, Iterator
 
 from flax2optax.codemod.index.program import Program
 from flax2optax.codemod.index.tree import Alias, Function, Import, NodeId
-from flax2optax.codemod.infer.machine import Machine
+from flax2optax.codemod.infer.machine import Frame, Machine
 from flax2optax.codemod.infer.objects import ancestors, carries
-from flax2optax.codemod.infer.values import External, FunctionRef, OptimizerClass, Value, leaves
+from flax2optax.codemod.infer.values import (
+    ClassRef,
+    Container,
+    External,
+    FunctionRef,
+    OptimizerClass,
+    Value,
+    join,
+    leaves,
+)
 
 _IMPORT = re.compile(
-    r"^[ \t]*(?:from[ \t]+(?P<dots>\.*)(?P<module>[\w.]*)[ \t]+import[ \t]+(?P<names>\([^)]*\)|[^\n#;]+)"
-    r"|import[ \t]+(?P<plain>[^\n#;]+))",
+    r"(?:^|[;:])[ \t]*(?:from[ \t]+(?P<dots>\.*)[ \t]*(?P<module>[\w.]*)[ \t]+import"
+    r"[ \t]*(?P<names>\([^)]*\)|(?:\\\n|[^\n#;])+)|import[ \t]+(?P<plain>(?:\\\n|[^\n#;])+))",
     re.MULTILINE,
 )
+
+_DYNAMIC = re.compile(r"""import_module\(\s*["']([\w.]+)["']""")
 
 
 def touched(m: Machine) -> dict[str, set[str]]:
@@ -37,19 +48,24 @@ def touched(m: Machine) -> dict[str, set[str]]:
         ):
             found.setdefault(path, set()).add(_outermost(frame.function))
             functions.add(frame.function.id)
-    for frame in m.frames:  # `create = partial(make, 0.1)` is a function that makes one, too
-        if frame.function is None:
-            names = [n for n, v in frame.variables.items() if functions & _functions_in(v)]
-            found.setdefault(frame.module.path, set()).update(names)
     for class_ in m.classes.values():
         for owner in (("fields", ancestors(m, class_.id)[-1]), ("class", class_.id)):
             if carries(m, m.frames[0], m.load_all(m.frames[0], owner), instances=True):
                 found.setdefault(class_.module.path, set()).add(class_.name)
+                functions.add(class_.id)
+    for frame in m.frames:  # `create = partial(make, 0.1)` is a function that makes one, too
+        if frame.function is None:
+            names = [n for n, v in frame.variables.items() if functions & _named_by(m, frame, v)]
+            found.setdefault(frame.module.path, set()).update(names)
     return _and_reexporters(m.program, {path: names for path, names in found.items() if names})
 
 
-def _functions_in(value: Value) -> set[NodeId]:
-    return {a.function for a in leaves(value) if isinstance(a, FunctionRef)}
+def _named_by(m: Machine, frame: Frame, value: Value) -> set[NodeId]:
+    """The functions and classes that a name leads to, or that a table has."""
+    tables = (m.load_all(frame, a.site) for a in value if isinstance(a, Container))
+    every = join(value, *tables)
+    functions = {a.function for a in leaves(every) if isinstance(a, FunctionRef)}
+    return functions | {a.class_ for a in every if isinstance(a, ClassRef)}
 
 
 def _is_of_the_library(value: Value) -> bool:
@@ -69,20 +85,28 @@ def _outermost(function: Function) -> str:
 
 
 def _and_reexporters(program: Program, found: dict[str, set[str]]) -> dict[str, set[str]]:
-    """Packages that import from these modules hand their names on."""
-    packages = [m for m in program.modules.values() if m.path.endswith("__init__.py")]
+    """Packages that import from these modules hand their names on, and so do other files with all they import."""
     grown = True
     while grown:
         grown = False
-        for package in packages:
-            sources = set().union(
-                *(program.targets(package.path, s) for s in package.imports), set()
-            )
-            names = set().union(*(found[path] for path in sources & found.keys()), set())
-            if not names <= found.get(package.path, set()):
-                found.setdefault(package.path, set()).update(names)
-                grown = True
+        stems = {_stem(path) for path in found}
+        for path in program.paths:
+            if stems & program.words(path) or path.endswith("/__init__.py"):
+                names = _handed_on(program, path, found)
+                if not names <= found.get(path, set()):
+                    found.setdefault(path, set()).update(names)
+                    grown = True
     return found
+
+
+def _handed_on(program: Program, path: str, found: dict[str, set[str]]) -> set[str]:
+    """The names that other files may take from one that imports them: all of a package, `*`, and whole modules."""
+    names: set[str] = set()
+    for statement in _statements(program.read(path) or ""):
+        if path.endswith("/__init__.py") or not statement.is_from or not statement.aliases:
+            for target in program.targets(path, statement) & found.keys() - {path}:
+                names |= found[target]
+    return names
 
 
 def importers(program: Program, of: dict[str, set[str]], opened: set[str]) -> list[str]:
@@ -93,10 +117,19 @@ def importers(program: Program, of: dict[str, set[str]], opened: set[str]) -> li
 
 def _imports(program: Program, path: str, of: dict[str, set[str]]) -> bool:
     words = program.words(path)
-    near = {target for target, names in of.items() if names & words and _stem(target) in words}
+    near = {
+        target
+        for target, names in of.items()
+        if names & words and (_stem(target) in words or _is_around(target, path))
+    }
     return bool(near) and any(
         near & program.targets(path, s) for s in _statements(program.read(path) or "")
     )
+
+
+def _is_around(package: str, path: str) -> bool:
+    """Whether a file is in a package, which it may import from by dots alone."""
+    return package.endswith("/__init__.py") and path.startswith(package.removesuffix("__init__.py"))
 
 
 def _stem(path: str) -> str:
@@ -105,6 +138,8 @@ def _stem(path: str) -> str:
 
 def _statements(text: str) -> Iterator[Import]:
     """Import statements by regular expression: enough to know whom a file imports."""
+    for found in _DYNAMIC.finditer(text):
+        yield Import(0, 0, (Alias(0, found[1], None),), None, 0, False)
     for found in _IMPORT.finditer(text):
         if found["plain"]:
             yield Import(0, 0, tuple(_aliases(found["plain"])), None, 0, False)

@@ -4,9 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Hashable
 
+from flax2optax.codemod.index import tree as t
 from flax2optax.codemod.index.tree import NodeId
 from flax2optax.codemod.infer.machine import Escape, Frame, Machine
-from flax2optax.codemod.infer.scope import library, member
+from flax2optax.codemod.infer.scope import PROJECT, library, member
 from flax2optax.codemod.infer.values import (
     NOTHING,
     OTHER,
@@ -28,6 +29,7 @@ from flax2optax.codemod.infer.values import (
     Optimizer,
     OptimizerClass,
     Part,
+    Partial,
     Serialized,
     Super,
     TupleOf,
@@ -36,12 +38,15 @@ from flax2optax.codemod.infer.values import (
     join,
     leaves,
     one,
+    unwrapped,
 )
 
 DEFINITION_METHODS = frozenset({
     "create", "apply_gradient", "init_state", "update_hyper_params", "apply_param_gradient",
     "init_param_state", "state_dict", "restore_state", "replace",
 })  # fmt: skip
+_MAPPING = frozenset({"get", "items", "keys", "values", "update", "setdefault", "pop"})
+STRUCTURE = "jax.tree_util.PyTreeDef"
 RECORD_METHODS = frozenset({"replace", "_replace", "copy", "_asdict", "create", "unpack"})
 
 
@@ -55,14 +60,23 @@ def bases(m: Machine, class_id: NodeId) -> list[Atom]:
 
 
 def ancestors(m: Machine, class_id: NodeId) -> list[NodeId]:
-    """The class and its project ancestors, in look-up order."""
-    found: list[NodeId] = []
-    todo = [class_id]
-    while todo:
-        current = todo.pop(0)
-        if current not in found:
-            found.append(current)
-            todo = [b.class_ for b in bases(m, current) if isinstance(b, ClassRef)] + todo
+    """The class and its project ancestors, in Python's look-up order."""
+    return _linear(m, class_id, frozenset())
+
+
+def _linear(m: Machine, class_id: NodeId, below: frozenset[NodeId]) -> list[NodeId]:
+    """C3, as `type.mro()` has it; where that has no answer, each class once."""
+    below |= {class_id}
+    parents = [b.class_ for b in bases(m, class_id) if isinstance(b, ClassRef)]
+    parents = [one_ for one_ in dict.fromkeys(parents) if one_ not in below]
+    waiting = [*(_linear(m, one_, below) for one_ in parents), parents]
+    found = [class_id]
+    while waiting := [rest for rest in waiting if rest]:
+        heads = (rest[0] for rest in waiting)
+        free = (h for h in heads if all(h not in rest[1:] for rest in waiting))
+        following = next(free, waiting[0][0])
+        found.append(following)
+        waiting = [[one_ for one_ in rest if one_ != following] for rest in waiting]
     return found
 
 
@@ -100,6 +114,19 @@ def class_member(
 ) -> Value:
     """A method or class attribute by look-up order."""
     for current in ancestors(m, class_id)[1 if after else 0 :]:
+        value = m.load(reader, ("class", current), name)
+        if value:
+            return value
+    return NOTHING
+
+
+def _inherited(m: Machine, reader: Frame, class_id: NodeId, self_: Atom, name: str) -> Value:
+    """What `super()` of a class finds: the next class in the order of the object's own."""
+    if not isinstance(self_, Instance | ClassRef):
+        return NOTHING
+    order = ancestors(m, self_.class_)
+    after = order[order.index(class_id) + 1 :] if class_id in order else ancestors(m, class_id)[1:]
+    for current in after:
         value = m.load(reader, ("class", current), name)
         if value:
             return value
@@ -168,7 +195,7 @@ def attribute(m: Machine, reader: Frame, atom: Atom, name: str, node: NodeId) ->
         case Instance(class_=class_id):
             return _instance_attribute(m, reader, atom, class_id, name, node)
         case Super(class_=class_id, self_=self_):
-            return bind_methods(m, class_member(m, reader, class_id, name, after=True), self_)
+            return bind_methods(m, _inherited(m, reader, class_id, self_, name), self_)
         case ClassRef(class_=class_id):
             return _class_attribute(m, reader, atom, class_id, name)
         case Optimizer() | Definition() | Part() | OptimizerClass() | Serialized():
@@ -176,6 +203,10 @@ def attribute(m: Machine, reader: Frame, atom: Atom, name: str, node: NodeId) ->
         case Free(function=function, path=path):
             m.free_uses.setdefault((function, path), {}).setdefault(name, node)
             return m.free(function, f"{path}.{name}") if path.count(".") < 3 else OTHER
+        case Container(site=site, kind="namespace") if name not in RECORD_METHODS:
+            if name in _MAPPING:
+                return one(Attr(atom, name))
+            return join(m.load(reader, site, name), m.load(reader, site, "*")) or OTHER
         case Container() | TupleOf():
             return one(Attr(atom, name))
         case Unknown():
@@ -184,6 +215,8 @@ def attribute(m: Machine, reader: Frame, atom: Atom, name: str, node: NodeId) ->
             return NOTHING
         case Made() | Array():
             return one(atom)
+        case Partial(function=External(name=dotted), args=args) if dotted == STRUCTURE:
+            return one(Partial(External(f"{STRUCTURE}.{name}"), args, (), node))
         case Attr() | FunctionRef() | Bound():
             return OTHER
     return OTHER
@@ -194,11 +227,14 @@ def _instance_attribute(
 ) -> Value:
     if name == "__class__":
         return one(ClassRef(class_id))
+    if name == "__dict__":
+        return opened(m, reader, atom, node, "`__dict__`")
     member_ = class_member(m, reader, class_id, name)
-    methods = frozenset(a for a in member_ if isinstance(a, FunctionRef))
+    methods = frozenset(a for a in member_ if isinstance(unwrapped(a), FunctionRef))
     if methods:
         bound = bind_methods(m, member_, atom)
-        properties = [a for a in methods if _decorated(m, a, "property")]
+        functions = [a for a in methods if isinstance(a, FunctionRef)]
+        properties = [a for a in functions if _decorated(m, a, "property")]
         return m.call_bound(reader, node, bound) if properties else bound
     value = field_value(m, reader, class_id, name)
     if value:
@@ -216,7 +252,18 @@ def _instance_attribute(
     return believed
 
 
+def opened(m: Machine, reader: Frame, atom: Atom, node: NodeId, by: str) -> Value:
+    """An object's fields as a dict: what is in them is lost."""
+    inside = frozenset(carried(m, reader, one(atom), instances=True))
+    if not inside:
+        return OTHER
+    m.escapes[Escape(node, "attribute", f"{by} of an object", inside)] = None
+    return UNKNOWN
+
+
 def _class_attribute(m: Machine, reader: Frame, atom: Atom, class_id: NodeId, name: str) -> Value:
+    if name == "__subclasses__":
+        return one(Attr(atom, name))
     found = class_member(m, reader, class_id, name)
     result = NOTHING
     for member_ in found:
@@ -287,20 +334,41 @@ def store_attribute(
     m: Machine, reader: Frame, base: Value, name: str, value: Value, node: NodeId
 ) -> None:
     """`base.name = value`."""
-    seen = any(isinstance(a, Instance | ClassRef | ModuleRef) for a in base)
+    seen = any(isinstance(a, Instance | ClassRef | ModuleRef | Container) for a in base)
     for atom in base:
+        if isinstance(atom, Container):
+            m.store(atom.site, name, value)
+            continue
         if isinstance(atom, Instance):
-            m.store(family(m, atom.class_), name, value)
+            setters = bind_methods(m, class_member(m, reader, atom.class_, name), atom)
+            if any(isinstance(a, Bound) and _sets(m, a.function) for a in setters):
+                kept = frozenset(
+                    a for a in setters if isinstance(a, Bound) and _sets(m, a.function)
+                )
+                m.call_bound(reader, 0, kept, value)
+            else:
+                m.store(family(m, atom.class_), name, value)
         elif isinstance(atom, ClassRef):
             m.store(("class", atom.class_), name, value)
         elif isinstance(atom, ModuleRef) and not atom.path.endswith("/"):
+            if not m.opens(atom.path) and carries(m, reader, value, instances=True):
+                m.wanted.add(atom.path)
             m.assign(m.module_frame(atom.path), name, value)
+        elif isinstance(atom, External) and atom.name.startswith(PROJECT):
+            if carries(m, reader, value, instances=True):
+                m.want((atom.name,))
         elif isinstance(atom, Literal):
             continue
         elif not seen and carries(m, reader, value):
             m.escapes[
                 Escape(node, "attribute", "an attribute of an object that cannot be seen", value)
             ] = None
+
+
+def _sets(m: Machine, ref: FunctionRef) -> bool:
+    """Whether a function is a property's setter."""
+    decorators = m.functions[ref.function].decorators
+    return any(isinstance(d, t.Attribute) and d.attr == "setter" for d in decorators)
 
 
 def carries(m: Machine, reader: Frame, value: Value, instances: bool = False) -> bool:

@@ -1,13 +1,25 @@
-"""Tree functions that stop at whole objects: `tree_map(f, optimizers, is_leaf=…)` calls `f` with each optimizer."""
+"""Tree functions that do not keep the tree: those that stop at whole objects, open them, or take a tree apart."""
 
 from __future__ import annotations
 
 from flax2optax.codemod.index import tree as t
 from flax2optax.codemod.infer.calls import Args, escape
-from flax2optax.codemod.infer.library import TREE_MAP, functions_in, invoke
-from flax2optax.codemod.infer.machine import Frame, Machine
-from flax2optax.codemod.infer.objects import carried
-from flax2optax.codemod.infer.values import OTHER, Container, TupleOf, Value, join, one
+from flax2optax.codemod.infer.library import functions_in, invoke
+from flax2optax.codemod.infer.machine import Escape, Frame, Machine
+from flax2optax.codemod.infer.objects import STRUCTURE, carried
+from flax2optax.codemod.infer.tables import TREE_MAP
+from flax2optax.codemod.infer.values import (
+    OTHER,
+    UNKNOWN,
+    Array,
+    Container,
+    External,
+    Partial,
+    TupleOf,
+    Value,
+    join,
+    one,
+)
 
 
 def over_whole_objects(
@@ -33,3 +45,47 @@ def over_whole_objects(
     m.store(node.id, "*", each)
     leaves = one(Container(node.id, "list"))
     return leaves if "flatten" not in name else one(TupleOf((leaves, OTHER)))
+
+
+def opened(m: Machine, reader: Frame, node: t.Expression, name: str, args: Args) -> Value:
+    """Fields and leaves of an object: an optimizer in it is lost."""
+    inside = frozenset(carried(m, reader, args.all(), instances=True))
+    if not inside:
+        from flax2optax.codemod.infer.handlers import HANDLERS
+
+        handler = HANDLERS.get(name)
+        return handler(m, reader, node, args) if handler else escape(m, reader, node, name, args)
+    m.escapes[Escape(node.id, "call", name.removeprefix("builtins."), inside)] = None
+    return UNKNOWN
+
+
+def flatten(m: Machine, reader: Frame, node: t.Expression, args: Args) -> Value:
+    """Leaves, which are arrays, and the structure."""
+    return one(TupleOf((OTHER, structure(m, reader, node, args))))
+
+
+def structure(m: Machine, reader: Frame, node: t.Expression, args: Args) -> Value:
+    """A tree's structure, from which the tree may be built again; its leaves come in the structure's order."""
+    tree = args.get(0, "tree")
+    inside = frozenset(carried(m, reader, tree, instances=True))
+    if not inside:
+        return OTHER
+    m.flattened[node.id] = inside
+    return one(Partial(External(STRUCTURE), (tree,), (), node.id))
+
+
+def unflatten(m: Machine, reader: Frame, node: t.Expression, args: Args) -> Value:
+    """The tree that a structure was taken from."""
+    structures = args.get(0, "treedef")
+    found = [
+        a.args[0]
+        for a in structures
+        if isinstance(a, Partial) and a.function == External(STRUCTURE)
+    ]
+    return join(*found) or escape(m, reader, node, "tree_unflatten", args)
+
+
+def unflattened(m: Machine, reader: Frame, node: t.Expression, args: Args) -> Value:
+    """`treedef.unflatten(leaves)`; a tree of the numbers of the leaves is none of optimizers."""
+    numbers = all(isinstance(atom, Array) for atom in args.get(1, "leaves"))
+    return OTHER if numbers else args.get(0)

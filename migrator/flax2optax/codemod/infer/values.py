@@ -130,11 +130,12 @@ class Transformed(Atom):
 
 @dataclass(frozen=True, slots=True)
 class Gradient(Atom):
-    """`grad(f)` or `value_and_grad(f)`; `has_aux` as in JAX."""
+    """`grad(f)` or `value_and_grad(f)`; `has_aux` as in JAX, `chosen` if `argnums` says with respect to what."""
 
     function: Atom
     with_value: bool
     has_aux: bool
+    chosen: bool = False
 
 
 @dataclass(frozen=True, slots=True)

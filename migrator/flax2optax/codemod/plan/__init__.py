@@ -12,6 +12,7 @@ from flax2optax.codemod.index.walk import everything, walk
 from flax2optax.codemod.infer import OptimizerFacts
 from flax2optax.codemod.infer.flows import sites
 from flax2optax.codemod.infer.objects import family
+from flax2optax.codemod.infer.tables import LEAVES
 from flax2optax.codemod.infer.values import (
     Array,
     Container,
@@ -29,9 +30,11 @@ from flax2optax.codemod.plan.decide import decide
 from flax2optax.codemod.plan.draft import Draft
 from flax2optax.codemod.plan.edits import FlowPlan, MigrationPlan
 from flax2optax.codemod.plan.forms import choose_explicit
+from flax2optax.codemod.plan.idle import doubt_unstepped
 from flax2optax.codemod.plan.layouts import (
     find_layouts,
     note_layouts,
+    note_rows,
     note_strangers,
     trained_flows,
 )
@@ -66,12 +69,14 @@ def plan(facts: OptimizerFacts, *, unsafe: bool = False, form: Form = "auto") ->
     if form != "state":
         choose_explicit(draft, uses, known, clips, forced=form == "explicit")
     _assume(draft)
+    doubt_unstepped(draft, known, trained, layouts)
     doubt_complex_params(draft, known)
     _drop_strangers(draft)
     plan_leftovers(draft)
     note_layouts(draft, trained, layouts)
     strangers = {root: with_another_state(facts, known, root) for root in known}
     note_strangers(draft, layouts, strangers)
+    note_rows(draft)
     _tie_types(draft)
     decide(list(draft.flows.values()), unsafe=unsafe)
     return MigrationPlan(sorted(draft.flows.values(), key=lambda flow: flow.root))
@@ -184,7 +189,16 @@ def _tie_types(draft: Draft) -> None:
 
 
 def _escapes(draft: Draft) -> None:
-    for escape in draft.facts.machine.escapes:
+    facts = draft.facts
+    asked = {
+        node.id
+        for path in {facts.program.owner(one.node).path for one in facts.machine.escapes}
+        for node, above in everything(facts.program.modules[path])
+        if isinstance(node, t.Call) and _only_asks(above)
+    }
+    for escape in facts.machine.escapes:
+        if escape.into in LEAVES and escape.node in asked:
+            continue
         for site in sites(escape.value):
             draft.stop(
                 draft.flow(site),
@@ -192,6 +206,18 @@ def _escapes(draft: Draft) -> None:
                 escape.node,
                 f"the optimizer goes into {escape.into}, which cannot be seen",
             )
+
+
+def _only_asks(above: tuple[t.Expression | object, ...]) -> bool:
+    """Whether a list of leaves is asked a question of all or any: one more counter does not change the answer."""
+    return any(
+        isinstance(over, t.Call)
+        and (
+            over.func.attr if isinstance(over.func, t.Attribute) else getattr(over.func, "name", "")
+        )
+        in ("all", "any", "tree_all", "logical_and", "logical_or")
+        for over in above
+    )
 
 
 def _assume(draft: Draft) -> None:

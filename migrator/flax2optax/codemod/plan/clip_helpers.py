@@ -106,7 +106,7 @@ def _statement(
             return (reading.eval(value, here) if value is not None else None,)
         case t.Assign(targets=(target,), value=value):
             _assign(target, reading.eval(value, here), names)
-        case t.AugAssign(target=t.Name(name=name), operator="AddAssign", value=value):
+        case t.AugAssign(target=t.Name(name=name), operator="+", value=value):
             names[name] = OPERATORS["+"](here.names.get(name), reading.eval(value, here))
         case t.Evaluate(values=(t.Constant(),)) | t.Jump(kind="pass"):
             pass

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from flax2optax.codemod.index import tree as t
 from flax2optax.codemod.index.tree import NodeId
-from flax2optax.codemod.index.walk import Node, everything
-from flax2optax.codemod.infer.library import PARTIALS, WRAPPERS
+from flax2optax.codemod.index.walk import Node, everything, walk
+from flax2optax.codemod.infer.tables import PARTIALS, WRAPPERS
 from flax2optax.codemod.infer.values import (
     Atom,
     Bound,
@@ -24,8 +24,17 @@ from flax2optax.codemod.plan.explicit_names import NotExplicit
 from flax2optax.codemod.plan.occurrences import parent
 
 KNOWN_WRAPPERS = WRAPPERS | PARTIALS
+# Whose arguments are those of the function, but for the numbers and names that are handled below.
+KEEPING = frozenset({
+    "jit", "pmap", "vmap", "pjit", "checkpoint", "remat", "named_call", "named_scope", "checkify", "lru_cache",
+    "cache", "annotate_function", "assert_max_traces",
+})  # fmt: skip
+NAMES = frozenset({"donate_argnames", "static_argnames"})
 NUMBERS = frozenset({"donate_argnums", "static_argnums"})
-AXES = frozenset({"in_axes", "out_axes", "in_specs", "out_specs", "in_shardings", "out_shardings"})
+AXES = frozenset({
+    "in_axes", "out_axes", "in_specs", "out_specs", "in_shardings", "out_shardings",
+    "in_axis_resources", "out_axis_resources", "batch_argnums",
+})  # fmt: skip
 
 
 def check_functions(self: Explicit) -> list[Edit]:
@@ -82,6 +91,8 @@ def _passed_on(self: Explicit, taking: dict[NodeId, set[str]]) -> list[Edit]:
         for node, above, atom in self.passages.functions.get(function, ()):
             if names and (isinstance(atom, Gradient | Bound) or _has_positional(atom)):
                 raise NotExplicit(node.id, "argument numbers of a gradient or partial would shift")
+            if isinstance(atom, Transformed) and atom.kind not in KEEPING:
+                raise NotExplicit(node.id, f"`{atom.kind}` may take its arguments by position")
             if isinstance(atom, Transformed) and atom.site not in seen:
                 seen.add(atom.site)
                 edits.extend(_numbers(self, atom.site, function, names))
@@ -90,6 +101,8 @@ def _passed_on(self: Explicit, taking: dict[NodeId, set[str]]) -> list[Edit]:
         for node, above in self.passages.tuples.get(function, ()) if names else ():
             _check_tuple(node, above)
         for decorator in self.draft.facts.machine.functions[function].decorators:
+            if not all(map(_keeps, self.draft.facts.value(decorator.id))):
+                raise NotExplicit(decorator.id, "a decorator may take its arguments by position")
             if decorator.id not in seen:
                 seen.add(decorator.id)
                 edits.extend(_numbers_of(self, decorator, function, names))
@@ -160,9 +173,13 @@ def _numbers_of(
     order = [p.name for p in self.draft.facts.machine.functions[function].parameters]
     taken = sorted(order.index(name) for name in names)
     edits: list[Edit] = []
+    if sum(argument.keyword is None for argument in node.args) > 1 + _named_axis(node):
+        raise NotExplicit(node.id, "axes or argument numbers are given by position")
     for argument in node.args:
         if argument.keyword in AXES:
             raise NotExplicit(argument.id, f"`{argument.keyword}` is given")
+        if argument.keyword in NAMES and not names.isdisjoint(_strings(argument.value)):
+            raise NotExplicit(argument.id, f"`{argument.keyword}` names it")
         if not names:
             continue
         if argument.keyword in NUMBERS:
@@ -170,6 +187,30 @@ def _numbers_of(
         elif argument.star or argument.keyword == "argnums":
             raise NotExplicit(argument.id, "its argument numbers are computed")
     return edits
+
+
+def _keeps(atom: Atom) -> bool:
+    """Whether a decorator leaves a function's arguments where they are."""
+    while isinstance(atom, Partial) and not atom.args:
+        atom = atom.function
+    if isinstance(atom, External):
+        return atom.name.rsplit(".", 1)[-1] in KEEPING
+    return isinstance(atom, Transformed) and atom.kind in KEEPING
+
+
+def _named_axis(node: t.Call) -> bool:
+    """`pmap(f, 'batch')`."""
+    second = node.args[1].value if len(node.args) > 1 else None
+    return isinstance(second, t.Constant) and isinstance(second.value, str)
+
+
+def _strings(node: t.Expression) -> set[str]:
+    """The constant strings in an expression; everything where something else is in it."""
+    return {
+        inner.value
+        for inner, _ in walk((node,))
+        if isinstance(inner, t.Constant) and isinstance(inner.value, str)
+    }
 
 
 def _shifted(value: t.Expression, taken: list[int]) -> str:

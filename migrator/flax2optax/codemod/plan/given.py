@@ -5,12 +5,15 @@ Only what is the same there for certain: a literal, or a name (and its attribute
 
 from __future__ import annotations
 
+import re
 from collections.abc import Sequence
 
 from flax2optax.codemod.index import tree as t
-from flax2optax.codemod.index.walk import Node, everything
+from flax2optax.codemod.index.program import Program
+from flax2optax.codemod.index.walk import Node
 from flax2optax.codemod.infer import OptimizerFacts
 from flax2optax.codemod.infer.flows import sites
+from flax2optax.codemod.infer.objects import carried
 from flax2optax.codemod.plan.bindings import bound_once
 from flax2optax.codemod.plan.edits import Hole, Pieces
 from flax2optax.codemod.plan.explicit_names import scope_of
@@ -85,32 +88,25 @@ def _same_there(
     while isinstance(name, t.Attribute):
         attributes.append(name.attr)
         name = name.value
-    if not isinstance(name, t.Name) or any(_is_set(facts, attr) for attr in attributes):
+    if not isinstance(name, t.Name) or any(_is_set(facts.program, one) for one in attributes):
         return False
     scope = scope_of(name.name, use.above, module)
+    if scope is module and _is_set(facts.program, name.name):
+        return False
     if scope is not scope_of(name.name, above, module) or not bound_once(name.name, scope):
         return False
     return not (isinstance(scope, t.Function) and _is_given(facts, scope, use))
 
 
-def _is_set(facts: OptimizerFacts, attr: str) -> bool:
-    """Whether any statement of the program sets an attribute of this name."""
-    for module in facts.program.modules.values():
-        for node, above in everything(module):
-            if isinstance(node, t.Attribute) and node.attr == attr and _stored(node, above):
-                return True
-    return False
-
-
-def _stored(node: t.Attribute, above: tuple[Node, ...]) -> bool:
-    over = above[-1]
-    match over:
-        case t.Assign(targets=targets) | t.Delete(targets=targets):
-            return any(node is target for target in targets)
-        case t.AnnAssign(target=target) | t.AugAssign(target=target) | t.For(target=target):
-            return node is target
-    return (
-        isinstance(over, t.Sequence) and len(above) > 1 and isinstance(above[-2], t.Assign | t.For)
+def _is_set(program: Program, name: str) -> bool:
+    """Whether some file of the project, read or not, may set an attribute of this name."""
+    stores = re.compile(
+        rf"""\.\s*{name}\s*(?:[-+*/%@&|^]|//|\*\*|<<|>>)?=(?!=)|\bupdate\([^)]*\b{name}\s*="""
+        rf"""|\bsetattr\([^)]*["']{name}["']|\[["']{name}["']\]\s*[-+*/]?=(?!=)"""
+    )
+    return any(
+        name in program.words(path) and stores.search(program.read(path) or "")
+        for path in program.paths
     )
 
 
@@ -119,10 +115,11 @@ def _is_given(facts: OptimizerFacts, function: t.Function, use: Occurrence) -> b
     if use.flow is None:
         return True
     root = facts.flows.find(use.flow)
+    m = facts.machine
     return any(
         facts.flows.find(site) == root
-        for frame in facts.machine.frames
+        for frame in m.frames
         if frame.function is function
         for value in frame.parameters.values()
-        for site in sites(value)
+        for site in sites(frozenset(carried(m, frame, value, instances=True)))
     )

@@ -14,9 +14,10 @@ from flax2optax.codemod.index import tree as t
 from flax2optax.codemod.index.tree import NodeId
 from flax2optax.codemod.index.walk import Node, everything, walk
 from flax2optax.codemod.infer import OPTIMIZER_NAME, OptimizerFacts
-from flax2optax.codemod.infer.library import RESTORE
+from flax2optax.codemod.infer.flows import sites
 from flax2optax.codemod.infer.objects import carried
 from flax2optax.codemod.infer.stored import Restored
+from flax2optax.codemod.infer.tables import RESTORE
 from flax2optax.codemod.infer.values import (
     Container,
     External,
@@ -220,6 +221,17 @@ def _tell_restored(draft: Draft, call: NodeId, roots: set[NodeId], trained: set[
         if root not in trained:
             why = "the optimizer is only made to restore into, and will restore new files alone"
         draft.note(draft.flow(root), _LAYOUT, call, why, _HELP)
+
+
+def note_rows(draft: Draft) -> None:
+    """Tell where the leaves of an optimizer are put in a row, perhaps to be stored that way."""
+    for call, inside in draft.facts.machine.flattened.items():
+        for root in sorted({draft.facts.flows.find(site) for site in sites(inside)}):
+            why = (
+                "the leaves of the optimizer come in another order and number than flax's, "
+                "so arrays that were stored one by one do not fit"
+            )
+            draft.note(draft.flow(root), _LAYOUT, call, why, _HELP)
 
 
 def note_strangers(

@@ -12,15 +12,19 @@ from flax2optax.codemod.infer import OPTIMIZER_NAME, OptimizerFacts
 from flax2optax.codemod.infer.values import (
     Atom,
     Attr,
+    ClassRef,
+    Container,
     Definition,
     External,
     Free,
     Instance,
     Literal,
+    ModuleRef,
     Optimizer,
     OptimizerClass,
     Other,
     Part,
+    Super,
     Unknown,
     Value,
 )
@@ -108,7 +112,7 @@ def _attribute(
         yield from _part_attribute(node, above, part)
         return
     yield from _reference(facts, node, above)
-    if _may_be_optimizer(base) and (
+    if may_be_optimizer(base) and (
         (node.attr == "apply_gradient" and not _is_own(facts, node))
         or (node.attr in ("target", "optimizer_def") and _looks_like_one(facts, node))
     ):
@@ -119,9 +123,11 @@ def _is_attr(value: Value) -> bool:
     return any(isinstance(a, Attr | Part) for a in value)
 
 
-def _may_be_optimizer(base: Value) -> bool:
+def may_be_optimizer(base: Value) -> bool:
     """Whether nothing is known that would make `base.apply_gradient` a method of the user's own."""
-    return not base or any(isinstance(a, Other | Free | Unknown) for a in base)
+    own = (Instance, ClassRef, Super, ModuleRef)
+    unknown = any(isinstance(a, Other | Free | Unknown) for a in base)
+    return unknown or not any(isinstance(a, own) for a in base)
 
 
 def _looks_like_one(facts: OptimizerFacts, node: t.Attribute) -> bool:
@@ -156,7 +162,7 @@ def _optimizer_attribute(
     facts: OptimizerFacts, node: t.Attribute, above: tuple[Node, ...], base: Value, site: NodeId
 ) -> Iterator[Occurrence]:
     # Other alternatives have no such attribute, or were lost where an escape is reported already.
-    if any(isinstance(a, Instance) for a in base):
+    if any(isinstance(a, Instance) or _has_fields(a) for a in base):
         yield Occurrence("mixed", node, above, site)
         return
     kind = node.attr
@@ -170,6 +176,10 @@ def _optimizer_attribute(
         yield Occurrence(known.get(kind, "method"), over, above[:-1], site, kind)
     else:
         yield Occurrence("method_value", node, above, site, kind)
+
+
+def _has_fields(atom: Atom) -> bool:
+    return isinstance(atom, Container) and atom.kind == "namespace"
 
 
 def _part_attribute(node: t.Attribute, above: tuple[Node, ...], part: Part) -> Iterator[Occurrence]:

@@ -11,6 +11,7 @@ from flax2optax.codemod.infer import OptimizerFacts
 from flax2optax.codemod.infer.values import (
     Atom,
     Bound,
+    Definition,
     FunctionRef,
     Optimizer,
     TupleOf,
@@ -27,6 +28,7 @@ class Passages:
     """One look through a program, by flow and by function; `tuples` have a function somewhere in them."""
 
     optimizers: dict[NodeId, list[Passage]] = field(default_factory=dict)
+    definitions: dict[NodeId, list[Passage]] = field(default_factory=dict)
     tuples: dict[NodeId, list[Passage]] = field(default_factory=dict)
     functions: dict[NodeId, list[tuple[t.Expression, tuple[Node, ...], Atom]]] = field(
         default_factory=dict
@@ -54,6 +56,8 @@ def _add(
     roots = {facts.flows.find(atom.site) for atom in inside if isinstance(atom, Optimizer)}
     for root in roots:
         found.optimizers.setdefault(root, []).append((node, above))
+    for root in {facts.flows.find(atom.site) for atom in inside if isinstance(atom, Definition)}:
+        found.definitions.setdefault(root, []).append((node, above))
     if any(isinstance(atom, TupleOf) for atom in value):
         for one in {id_ for atom in inside if (id_ := inner_function(atom)) is not None}:
             found.tuples.setdefault(one, []).append((node, above))

@@ -15,7 +15,7 @@ from flax2optax.codemod.plan.constructors import Rate
 from flax2optax.codemod.plan.counters import plan_counter, sets_a_step
 from flax2optax.codemod.plan.custom import in_own_class, plan_base, plan_own_state
 from flax2optax.codemod.plan.definitions import plan_construct
-from flax2optax.codemod.plan.draft import TRAIN_STATE, Draft, pieces
+from flax2optax.codemod.plan.draft import TRAIN_STATE, Draft, pieces, simple
 from flax2optax.codemod.plan.edits import Hole, Pieces, Replace, ReplaceStatement
 from flax2optax.codemod.plan.hyper_params import plan_hyper_params
 from flax2optax.codemod.plan.methods import plan_method
@@ -136,7 +136,10 @@ def _replace(
         if argument.keyword == "target":
             draft.edit(flow, Replace(argument.keyword_id, ("params",)))
         elif (
-            argument.keyword == "state" and isinstance(value, t.Attribute) and value.attr == "state"
+            argument.keyword == "state"
+            and isinstance(value, t.Attribute)
+            and value.attr == "state"
+            and simple(value.value)
         ):
             other = value.value.id
             draft.edit(

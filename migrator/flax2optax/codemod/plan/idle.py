@@ -1,0 +1,64 @@
+"""Optimizers that nobody steps: what was lost on the way must not be taken for unused."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+
+from flax2optax.codemod.index import tree as t
+from flax2optax.codemod.index.tree import NodeId
+from flax2optax.codemod.index.walk import everything
+from flax2optax.codemod.infer.values import Optimizer
+from flax2optax.codemod.plan.draft import Draft
+from flax2optax.codemod.plan.layouts import Layouts
+from flax2optax.codemod.plan.occurrences import may_be_optimizer, parent
+from flax2optax.codemod.plan.passages import Passage, find_passages
+from flax2optax.codemod.plan.rates import FlowFacts
+
+_WHY = "nobody is seen to step this optimizer, or to restore into it"
+
+
+def doubt_unstepped(
+    draft: Draft,
+    known: Mapping[NodeId, FlowFacts],
+    trained: set[NodeId],
+    layouts: Iterable[Layouts],
+) -> None:
+    """An optimizer that nobody steps may be one that others step, or read, where it was not followed.
+
+    That matters where the program steps another one, or reads a field of something unknown.
+    """
+    restored = {root for one in layouts for roots in one.restored.values() for root in roots}
+    idle = [
+        (root, flow)
+        for root, flow in draft.flows.items()
+        if root in known and known[root].made and root not in trained | restored
+    ]
+    if not idle or not (trained or _reads_of_unknown(draft)):
+        return
+    passages = find_passages(draft.facts)
+    for root, flow in idle:
+        places = passages.optimizers.get(root, []) + passages.definitions.get(root, [])
+        if not _stays(places):
+            flow.assumptions[_WHY] = None
+
+
+def _reads_of_unknown(draft: Draft) -> bool:
+    """Whether a field that optimizers have is read from something nobody knows."""
+    facts = draft.facts
+    return any(
+        isinstance(node, t.Attribute)
+        and node.attr in ("target", "apply_gradient", "optimizer_def")
+        and may_be_optimizer(facts.value(node.value.id))
+        and not any(isinstance(a, Optimizer) for a in facts.value(node.value.id))
+        for module in facts.program.modules.values()
+        for node, _ in everything(module)
+    )
+
+
+def _stays(places: list[Passage]) -> bool:
+    """Whether it lives in variables whose fields are read, and goes nowhere from there."""
+    return bool(places) and all(
+        isinstance(over := parent(above), t.Attribute)
+        or (isinstance(over, t.Assign) and all(isinstance(x, t.Name) for x in over.targets))
+        for _, above in places
+    )
