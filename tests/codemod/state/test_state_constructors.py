@@ -7,7 +7,10 @@ STEP = "return optimizer.apply_gradient(grads)"
 MAKE = "return optim.Adam(**kwargs).create(params)"
 
 UNSEEN = {
-    "a parameter": "def other(params, **kwargs):\n  return optim.Adam(**kwargs).create(params)",
+    "a parameter": (
+        "def other(params, **kwargs):\n  return optim.Adam(**kwargs).create(params)\n\n\n"
+        "def stepped(params):\n  return other(params, learning_rate=0.1).apply_gradient(params)"
+    ),
     "a function's": "kwargs = dict(zip(['learning_rate'], [0.1]))",
     "a copy": "kwargs = dict(dict(learning_rate=0.1), beta1=0.8)",
     "computed keys": "kwargs = {name: 0.1 for name in ['learning_rate']}",

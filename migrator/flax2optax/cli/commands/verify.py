@@ -169,8 +169,10 @@ def _shown(words: Sequence[str], given: dict[str, Any]) -> str:
     import shlex
 
     options: list[str] = [str(given["path"])] if given["path"] else []
-    for name in ("before", "after", "probe", "steps", "platform", "devices", "reference"):
-        if given[name]:
+    for name in (
+        "before", "after", "probe", "steps", "platform", "devices", "python", "reference",
+    ):  # fmt: skip
+        if given[name] and given[name] != sys.executable:
             options += [f"--{name}", str(given[name])]
     options += [word for at in given["boundaries"] for word in ("--at-step", str(at))]
     return shlex.join(["flax2optax", "verify", *options, *(["--", *words] if words else [])])
