@@ -107,7 +107,18 @@ def run(entry: Mapping[str, Any], exported: Path, limit: float) -> Scored:
             return Scored(label(entry), categories, {"late": limit})
     if done.returncode:
         return Scored(label(entry), categories, {"crashed": done.stderr or "killed"})
-    return Scored(label(entry), categories, json.loads(done.stdout))
+    said = json.loads(done.stdout)
+    return Scored(label(entry), apart(categories, said), said)
+
+
+def apart(categories: Mapping[str, str], said: Mapping[str, Any]) -> dict[str, str]:
+    """Files that belong to a program from before Linen are apart too, whatever the list says of the file alone."""
+    files = said.get("files", {})
+    stopped = {path for path, one in files.items() if "FXO902" in one["codes"]}
+    return {
+        path: kind + (" pre-Linen" if path in stopped and " " not in kind else "")
+        for path, kind in categories.items()
+    }
 
 
 def counted(entry: Mapping[str, Any], source: Path) -> dict[str, str]:
