@@ -88,7 +88,13 @@ def test_the_others_train_complex_params_alike(optimizer: str, tmp_path: Path) -
     ],
 )
 def test_complex_params_of_a_model_in_another_file(model: str, *, applied: bool) -> None:
-    outcome = migrated_project(
-        {"train.py": program("Adam(0.1)", REAL), "model.py": model}, todo=False
-    )
+    trained = "import model\n" + program("Adam(0.1)", REAL)
+    outcome = migrated_project({"train.py": trained, "model.py": model}, todo=False)
     assert bool(outcome.changes) == applied
+
+
+@pytest.mark.parametrize("between", [None, "import model\n"])
+def test_the_model_of_another_program_does_not_matter(between: str | None) -> None:
+    texts = {"train.py": "import net\n" + program("Adam(0.1)", REAL), "model.py": MODEL}
+    outcome = migrated_project({**texts, "net.py": between or ""}, todo=False)
+    assert bool(outcome.changes) == (between is None)

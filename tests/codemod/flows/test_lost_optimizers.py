@@ -139,6 +139,18 @@ WAYS = {
     ),
     "pickled": "def way(o, x):\n  return step(pickle.loads(pickle.dumps(o)), x, .2)\n",
     "globals": "def way(o, x):\n  global G\n  G = o\n  return step(globals()['G'], x, .2)\n",
+    "asked for by its name": (
+        "def way(o, x):\n  now = step(o, x, .2)\n"
+        "  return now if 'now' in locals() else step(now, x, .4)\n"
+    ),
+    "asked for another name": (
+        "def way(o, x):\n  return step(o, x, .2 if 'q' in locals() else .4)\n"
+    ),
+    "all finite": (
+        "def way(o, x):\n"
+        "  fine = all(bool(jnp.isfinite(leaf).all()) for leaf in jax.tree_util.tree_leaves(o))\n"
+        "  return step(o, x, .2 if fine else .4)\n"
+    ),
     "eval": "def way(o, x):\n  return step(eval('o'), x, .2)\n",
     "a namespace": (
         "def way(o, x):\n  box = types.SimpleNamespace(o=o)\n  return step(box.o, x, .2)\n"

@@ -7,6 +7,7 @@ from collections.abc import Iterable, Iterator
 
 from flax2optax.codemod.index.program import Program
 from flax2optax.codemod.index.tree import Alias, Function, Import, NodeId
+from flax2optax.codemod.infer.flows import Union
 from flax2optax.codemod.infer.machine import Frame, Machine
 from flax2optax.codemod.infer.objects import ancestors, carries
 from flax2optax.codemod.infer.values import (
@@ -130,6 +131,17 @@ def _imports(program: Program, path: str, of: dict[str, set[str]]) -> bool:
 def _is_around(package: str, path: str) -> bool:
     """Whether a file is in a package, which it may import from by dots alone."""
     return package.endswith("/__init__.py") and path.startswith(package.removesuffix("__init__.py"))
+
+
+def connected(program: Program) -> dict[str, int]:
+    """Each file of the project, read or not, with a number that it shares with what it imports, and with whom imports it."""
+    number = {path: index for index, path in enumerate(sorted(program.paths))}
+    union = Union()
+    for path, index in number.items():
+        for statement in _statements(program.read(path) or ""):
+            targets = program.targets(path, statement)
+            union.join((index, *(number[one] for one in targets if one in number)))
+    return {path: union.find(index) for path, index in number.items()}
 
 
 def _stem(path: str) -> str:

@@ -10,9 +10,7 @@ from flax2optax.codemod.index import tree as t
 from flax2optax.codemod.index.tree import NodeId
 from flax2optax.codemod.index.walk import everything, walk
 from flax2optax.codemod.infer import OptimizerFacts
-from flax2optax.codemod.infer.flows import sites
 from flax2optax.codemod.infer.objects import family
-from flax2optax.codemod.infer.tables import LEAVES
 from flax2optax.codemod.infer.values import (
     Array,
     Container,
@@ -29,6 +27,7 @@ from flax2optax.codemod.plan.constructors import Rate
 from flax2optax.codemod.plan.decide import decide
 from flax2optax.codemod.plan.draft import Draft
 from flax2optax.codemod.plan.edits import FlowPlan, MigrationPlan
+from flax2optax.codemod.plan.escapes import stop_escapes
 from flax2optax.codemod.plan.forms import choose_explicit
 from flax2optax.codemod.plan.idle import doubt_unstepped
 from flax2optax.codemod.plan.layouts import (
@@ -65,7 +64,7 @@ def plan(facts: OptimizerFacts, *, unsafe: bool = False, form: Form = "auto") ->
         _annotations(draft, module)
     for root, fold in clips.items():
         _clip(draft, draft.flow(root), known[root], fold)
-    _escapes(draft)
+    stop_escapes(draft)
     if form != "state":
         choose_explicit(draft, uses, known, clips, forced=form == "explicit")
     _assume(draft)
@@ -186,38 +185,6 @@ def _tie_types(draft: Draft) -> None:
                     flow.beside[other] = None
                     if other.endswith("__init__.py"):
                         reached.add(other)
-
-
-def _escapes(draft: Draft) -> None:
-    facts = draft.facts
-    asked = {
-        node.id
-        for path in {facts.program.owner(one.node).path for one in facts.machine.escapes}
-        for node, above in everything(facts.program.modules[path])
-        if isinstance(node, t.Call) and _only_asks(above)
-    }
-    for escape in facts.machine.escapes:
-        if escape.into in LEAVES and escape.node in asked:
-            continue
-        for site in sites(escape.value):
-            draft.stop(
-                draft.flow(site),
-                "FXO309",
-                escape.node,
-                f"the optimizer goes into {escape.into}, which cannot be seen",
-            )
-
-
-def _only_asks(above: tuple[t.Expression | object, ...]) -> bool:
-    """Whether a list of leaves is asked a question of all or any: one more counter does not change the answer."""
-    return any(
-        isinstance(over, t.Call)
-        and (
-            over.func.attr if isinstance(over.func, t.Attribute) else getattr(over.func, "name", "")
-        )
-        in ("all", "any", "tree_all", "logical_and", "logical_or")
-        for over in above
-    )
 
 
 def _assume(draft: Draft) -> None:

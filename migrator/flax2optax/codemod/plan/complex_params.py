@@ -10,6 +10,7 @@ import re
 from collections.abc import Mapping
 
 from flax2optax.codemod.index.tree import NodeId
+from flax2optax.codemod.infer.neighbours import connected
 from flax2optax.codemod.plan.draft import Draft
 from flax2optax.codemod.plan.rates import FlowFacts
 
@@ -28,8 +29,13 @@ def doubt_complex_params(draft: Draft, known: Mapping[NodeId, FlowFacts]) -> Non
     suspects = (
         [one for one in program.paths if _COMPLEX.search(program.read(one) or "")] if apart else []
     )
+    together = connected(program) if suspects else {}
     for flow in apart:
-        if any(one in flow.files or program.words(one) & _MAKES_PARAMS for one in suspects):
+        near = {together.get(path) for path in flow.files}
+        if any(
+            one in flow.files or (together[one] in near and program.words(one) & _MAKES_PARAMS)
+            for one in suspects
+        ):
             flow.assumptions[_WHY] = None
 
 
