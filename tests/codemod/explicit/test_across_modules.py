@@ -274,3 +274,52 @@ def test_a_parameter_beside_its_params_gets_names_of_its_own() -> None:
     outcome = migrated_program({"train.py": text + "\n\nstart = make({})\ntrain(start, {})\n"})
     assert told(outcome) == []
     assert "def train(optimizer_params, optimizer_state, params):" in text_of(outcome, "")
+
+
+WRAPPED = """\
+import functools
+
+import jax
+from flax import optim
+
+NAMES = ('optimizer',)
+
+
+def scaled(fun, at=1):
+  def call(*args):
+    return fun(*[x * 2 if i == at else x for i, x in enumerate(args)])
+  return call
+
+
+def train(params, grads):
+  opt_def = optim.Adam(0.1)
+  optimizer = opt_def.create(params)
+
+  WRAPPER
+  def step(optimizer, grads):
+    return optimizer.apply_gradient(grads)
+
+  optimizer = step(optimizer, grads)
+  return optimizer.target
+"""
+
+
+@pytest.mark.parametrize(
+    ("wrapper", "explicit"),
+    [
+        ("@jax.jit", True),
+        ("@functools.partial(jax.jit, static_argnames='grads')", True),
+        ("@functools.partial(jax.jit, donate_argnames='optimizer')", False),
+        ("@functools.partial(jax.jit, donate_argnames=NAMES)", False),
+        ("@functools.partial(jax.vmap, in_axes=(0, 0))", False),
+        ("@functools.partial(alpa.parallelize, batch_argnums=(1,))", False),
+        ("@alpa.parallelize", False),
+        ("@scaled", False),
+    ],
+)
+def test_wrappers_that_go_by_the_place_or_the_name_of_an_argument(
+    wrapper: str, *, explicit: bool
+) -> None:
+    text = WRAPPED.replace("WRAPPER", wrapper).replace("import jax\n", "import alpa\nimport jax\n")
+    after = text_of(migrated_program({"train.py": text}, todo=False), text)
+    assert ("def step(params, opt_state, grads)" in after) == explicit

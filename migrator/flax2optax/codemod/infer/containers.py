@@ -276,7 +276,7 @@ def grow(m: Machine, reader: Frame, container: Container, value: Value) -> None:
 # Methods of Python's own containers that hand on what is in them, in ways that are not followed.
 LOSES = frozenset({
     "__add__", "__mul__", "__or__", "__ior__", "__iadd__", "__imul__", "__rmul__", "__ror__", "__reduce__",
-    "difference", "intersection", "symmetric_difference", "fromkeys", "throw", "gi_frame", "extendleft",
+    "difference", "intersection", "symmetric_difference", "fromkeys", "throw", "extendleft",
     "difference_update", "intersection_update", "symmetric_difference_update",
 })  # fmt: skip
 

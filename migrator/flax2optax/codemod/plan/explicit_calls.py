@@ -178,7 +178,7 @@ def _numbers_of(
     for argument in node.args:
         if argument.keyword in AXES:
             raise NotExplicit(argument.id, f"`{argument.keyword}` is given")
-        if argument.keyword in NAMES and not names.isdisjoint(_strings(argument.value)):
+        if argument.keyword in NAMES and _may_name(argument.value, names):
             raise NotExplicit(argument.id, f"`{argument.keyword}` names it")
         if not names:
             continue
@@ -204,13 +204,12 @@ def _named_axis(node: t.Call) -> bool:
     return isinstance(second, t.Constant) and isinstance(second.value, str)
 
 
-def _strings(node: t.Expression) -> set[str]:
-    """The constant strings in an expression; everything where something else is in it."""
-    return {
-        inner.value
+def _may_name(node: t.Expression, names: set[str]) -> bool:
+    """Whether an expression has one of these strings, or anything that is not written out."""
+    return any(
+        inner.value in names if isinstance(inner, t.Constant) else not isinstance(inner, t.Sequence)
         for inner, _ in walk((node,))
-        if isinstance(inner, t.Constant) and isinstance(inner.value, str)
-    }
+    )
 
 
 def _shifted(value: t.Expression, taken: list[int]) -> str:
