@@ -1,4 +1,4 @@
-"""A learning rate that every step gives to `update`, for optimizers beside one of the program's own.
+"""A learning rate that every step gives to `update`, for optimizers beside one whose rate is not applied last.
 
 Flax replaced the rate for one call: `apply_gradient(grads, learning_rate=...)`.
 A program's own optimizer takes it as an argument of `update`, wherever its maths uses it, so its neighbours must too.
@@ -20,5 +20,5 @@ support = Support(
     name="scale_by_given_rate",
     source=SOURCE,
     imports=("import jax", "import optax"),
-    why="The steps give the learning rate, and an optimizer of the program takes it in `update`.",
+    why="The steps give the learning rate, and an optimizer beside this one takes it in `update`.",
 )

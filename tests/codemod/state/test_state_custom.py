@@ -109,6 +109,55 @@ def test_beside_optimizers_of_flax(limit, tmp_path):
     assert "scale_by_given_rate()" in after
 
 
+GROUPS = """
+w = ModelParamTraversal(lambda path, _: path.endswith('w'))
+v = ModelParamTraversal(lambda path, _: path.endswith('v'))
+definition = optim.MultiOptimizer((w, first), (v, second))
+if RATE > 1.:
+  definition = first
+return definition.create(params)
+"""
+EITHER = """
+h, k = optimizer.optimizer_def.hyper_params
+if RATE < 1.:
+  return optimizer.apply_gradient(
+      grads, hyper_params=[h.replace(learning_rate=lr), k.replace(learning_rate=lr / 3)])
+return optimizer.apply_gradient(grads, learning_rate=lr)
+"""
+PAIRS = {
+    "its own and Adam": ("Own()", "optim.Adam(0.1)"),
+    "Momentum and its own": ("optim.Momentum(0.1, 0.8)", "Own(0.1)"),
+    "its own twice": ("Own(0.1)", "first"),
+    "LARS and its own": ("optim.LARS(0.1, weight_decay=1e-2)", "Own(0.1)"),
+}
+
+
+@pytest.mark.parametrize("pair", PAIRS.values(), ids=PAIRS)
+def test_a_rate_for_each_group_of_its_own_and_of_flax(pair, tmp_path):
+    make = "first = {}\nsecond = {}".format(*pair) + GROUPS
+    after = trains_the_same(program(EITHER, make, OWN), tmp_path)
+    assert "learning_rates=[lr, lr / 3]" in after
+    assert "(w, with_group_rate(0, first)), (v, with_group_rate(1, second))" in after
+
+
+def test_a_rate_for_each_group_and_more_overrides():
+    step = EITHER.replace("learning_rate=lr)\n", "learning_rate=lr, beta=0.1)\n")
+    make = "first = Own()\nsecond = Own()" + GROUPS
+    refused(program(step, make, OWN), "FXO502")
+
+
+def test_a_rate_for_each_group_where_the_groups_cannot_be_told_apart():
+    make = "first = Own()\nsecond = Own()" + GROUPS.replace(
+        "optim.MultiOptimizer(", "(").replace("if RATE", "definition = optim.MultiOptimizer(*definition)\nif RATE")
+    refused(program(EITHER, make, OWN), "FXO502")
+
+
+def test_a_rate_for_each_group_and_steps_without_one():
+    make = "first = Own()\nsecond = optim.Adam(0.1)" + GROUPS
+    step = EITHER.replace("grads, learning_rate=lr)", "grads)")
+    refused(program(step, make, OWN), "FXO502")
+
+
 def test_beside_optimizers_of_flax_where_only_some_steps_give_a_rate():
     step = "optimizer = optimizer.apply_gradient(grads)\n" + RATED
     refused(program(step, BESIDE.format(limit=0.5), OWN), "FXO502")

@@ -43,9 +43,60 @@ def test_only_some_steps_give_rates():
     refused(program(f"optimizer = optimizer.apply_gradient(grads)\n{step(RATES)}", MAKE), "FXO502")
 
 
-def test_a_group_whose_rate_is_not_last():
-    make = MAKE.replace("optim.Adam(0.1)", "optim.LARS(0.1, weight_decay=0.1)")
-    refused(program(step(RATES), make), "FXO502")
+UNPACKED = """
+{targets} = optimizer.optimizer_def.hyper_params
+return optimizer.apply_gradient(
+    grads, hyper_params=[a.replace(learning_rate=lr), b.replace(learning_rate=lr / 10)])
+"""
+OTHERWISE_UNPACKED = {
+    "in another order": UNPACKED.format(targets="b, a"),
+    "bound again": "a = None\n" + UNPACKED.format(targets="a, b"),
+    "with a rest": UNPACKED.format(targets="a, *b").replace("b.replace", "b[0].replace"),
+    "one of three": UNPACKED.format(targets="a, b, c"),
+    "nested": UNPACKED.format(targets="(a, b), c"),
+    "in a loop": "for _ in range(2):\n  a, b = optimizer.optimizer_def.hyper_params"
+    + UNPACKED.split("hyper_params", 1)[1],
+}
+
+
+@pytest.mark.parametrize("text", OTHERWISE_UNPACKED.values(), ids=OTHERWISE_UNPACKED)
+def test_hyperparameters_unpacked_in_ways_that_are_not_one_rate_per_group(text):
+    refused(program(text, MAKE), "FXO502")
+
+
+def test_hyperparameters_that_are_unpacked_and_read_elsewhere():
+    text = UNPACKED.format(targets="a, b").replace("return", "print(a)\nreturn")
+    refused(program(text, MAKE), "FXO308")
+
+
+@pytest.mark.parametrize("targets", ["a, b", "(a, b)", "(a,\n b)", "[a, b]"])
+def test_hyperparameters_that_are_unpacked(targets, tmp_path):
+    after = trains_the_same(program(UNPACKED.format(targets=targets), MAKE), tmp_path)
+    assert "learning_rates=[lr, lr / 10]" in after
+    assert "hyper_params" not in after
+
+
+LARS = MAKE.replace("optim.Adam(0.1)", "optim.LARS(0.1, weight_decay=0.1)")
+
+
+def test_a_group_whose_rate_is_not_last(tmp_path):
+    after = trains_the_same(program(step(RATES), LARS), tmp_path)
+    assert "with_given_rate(" in after and "lambda learning_rate: optax.chain(" in after
+
+
+def test_one_rate_for_all_groups_where_it_is_not_last(tmp_path):
+    text = program("return optimizer.apply_gradient(grads, learning_rate=lr)", LARS)
+    assert ".opt_state, optimizer.params, learning_rate=lr)" in trains_the_same(text, tmp_path)
+
+
+def test_a_group_whose_rate_is_not_last_and_steps_that_give_none():
+    text = program(f"optimizer = optimizer.apply_gradient(grads)\n{step(RATES)}", LARS)
+    refused(text, "FXO502")
+
+
+def test_a_group_whose_rate_is_not_last_and_a_variable_of_the_rates_name():
+    make = LARS.replace("weight_decay=0.1", "weight_decay=learning_rate")
+    refused(program(step(RATES), "learning_rate = 0.1\n" + make), "FXO502")
 
 
 def test_the_hyperparameters_are_read_elsewhere():

@@ -28,7 +28,6 @@ from flax2optax.codemod.infer.values import (
     Bound,
     ClassRef,
     Container,
-    Definition,
     External,
     Free,
     FunctionRef,
@@ -273,9 +272,12 @@ def _construct_instance(
     m: Machine, reader: Frame, node: t.Expression, atom: ClassRef, args: Args
 ) -> Value:
     instance = Instance(atom.class_)
-    if optimizer_base(m, atom.class_) is not None:
-        m.definitions[node.id] = one(OptimizerClass("OptimizerDef", atom.class_))
-        return one(Definition(node.id))
+    base = optimizer_base(m, atom.class_)
+    if base is not None:
+        from flax2optax.codemod.infer.optimizers import construct
+
+        name = base.name if base.name == "MultiOptimizer" else "OptimizerDef"
+        return construct(m, reader, node, OptimizerClass(name, atom.class_), args)
     init = class_member(m, reader, atom.class_, "__init__")
     if init:
         for method in bind_methods(m, init, instance):

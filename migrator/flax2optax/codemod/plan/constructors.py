@@ -23,9 +23,7 @@ class Rate(StrEnum):
     STATE = "state"  # in the transformation's state, set by the step
     MIXED = "mixed"  # in the step, which takes the constructor's where it gives none
     GROUPS = "groups"  # in the transformation, which the step gives one rate per group
-    UPDATE = (
-        "update"  # in the transformation of a class of the program, whose update takes overrides
-    )
+    UPDATE = "update"  # in the transformation, whose update takes what every step gives
 
 
 UNSCALED = frozenset({Rate.STEP, Rate.MIXED, Rate.GROUPS})
@@ -108,21 +106,26 @@ def _build(
     }
     traced = {key: key for key in overridden}
     literals = _literals(fixed, node)
-    if rate is Rate.STATE:
+    if rate in (Rate.STATE, Rate.UPDATE):
         _check_captured(node, set(traced), name)
     variant = choose(rule, {**literals, **traced} if rate is Rate.STATE else literals)
+    needs = variant.needs
     if rate is Rate.STATE:
         text = _injected(name, variant, arguments, traced)
+    elif rate is Rate.UPDATE:
+        body = render(variant.write, {**arguments, **traced}, defaults(rule))
+        text = f"with_given_rate(lambda {', '.join(traced)}: {body})"
+        needs = (*needs, "with_given_rate")
     else:
         text = render(_template(name, variant, rate), arguments, defaults(rule))
     if optax != "optax":
         text = re.sub(r"\boptax\.", f"{optax}.", text)
     imports = ["optax", *(["jax.numpy"] if "jnp." in text else [])]
-    return Built(_pieces(_soft(text), node), variant.needs, variant.note, tuple(imports))
+    return Built(_pieces(_soft(text), node), needs, variant.note, tuple(imports))
 
 
 def _check_captured(node: t.Call, traced: set[str], name: str) -> None:
-    """The lambda of `inject_hyperparams` has parameters of these names: no other argument may read a variable so called."""
+    """The lambda around the transformation has parameters of these names: no other argument may read a variable so called."""
     positional = list(hyper_params(RULES[name]))
     for index, argument in enumerate(node.args):
         own = argument.keyword or (positional[index] if index < len(positional) else "")

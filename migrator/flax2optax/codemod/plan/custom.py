@@ -1,24 +1,40 @@
-"""Optimizers of the program's own: subclasses of OptimizerDef that say how their parameters start and are updated."""
+"""Optimizers of the program's own: subclasses of OptimizerDef, which say how their parameters start and are updated,
+and of MultiOptimizer, which look at what they are given.
+"""
 
 from __future__ import annotations
 
+from collections.abc import Sequence, Set
+
 from flax2optax.codemod.index import tree as t
 from flax2optax.codemod.index.tree import NodeId
-from flax2optax.codemod.index.walk import Node, everything
+from flax2optax.codemod.index.walk import Node, everything, walk
 from flax2optax.codemod.infer import OptimizerFacts
 from flax2optax.codemod.infer.objects import optimizer_base
 from flax2optax.codemod.infer.values import OptimizerClass
 from flax2optax.codemod.plan.constructors import Rate
 from flax2optax.codemod.plan.draft import Draft, pieces
 from flax2optax.codemod.plan.edits import Replace
+from flax2optax.codemod.plan.group_rates import rated_groups
 from flax2optax.codemod.plan.occurrences import Occurrence
-from flax2optax.codemod.plan.rates import FlowFacts
+from flax2optax.codemod.plan.rates import FlowFacts, is_multi
 
 NEEDED = (("apply_param_gradient", "apply_gradient"), ("init_param_state", "init_state"))
 KEPT_BY_BASE = frozenset({
     "update_hyper_params", "create", "state_dict", "restore_state", "replace", "init", "update",
 })  # fmt: skip
-WRITTEN = ("OptimizerState", "OptimizerDef")  # what the base brings with it
+# What each base that is written into the program brings with it.
+WRITTEN = {
+    "OptimizerDef": ("OptimizerState", "OptimizerDef"),
+    "MultiOptimizer": ("multi_optimizer", "MultiOptimizer"),
+}
+# Of MultiOptimizer: what a subclass may have of its own, and what it may read of itself.
+LOOKS = frozenset({"init_state"})
+READS = frozenset({"traversals"})
+INTERFACE = KEPT_BY_BASE | {
+    "__init__", "apply_gradient", "apply_param_gradient", "init_param_state", "hyper_params", "traversals",
+    "sub_optimizers", "tx",
+}  # fmt: skip
 
 
 def plan_custom(
@@ -35,24 +51,22 @@ def plan_custom(
         )
         return
     flow.files[class_.module.path] = None
-    if known.rate is Rate.UPDATE and any(_is_multi(draft, one) for one in known.made):
+    if known.groups and is_multi(draft.facts, use):
+        written = rated_groups(draft, module, use, known, pieces(use.node.func.id))
+        if written is not None:
+            draft.edit(flow, Replace(use.node.id, written))
+    elif known.rate is Rate.UPDATE and any(is_multi(draft.facts, one) for one in known.made):
         # What is inside of another transformation gets the step's overrides only if its type says so.
         optax = draft.library(flow, module, "optax")
         start = f"{optax}.GradientTransformationExtraArgs(\v*"
         draft.edit(flow, Replace(use.node.id, pieces(start, use.node.id, ")")))
 
 
-def _is_multi(draft: Draft, use: Occurrence) -> bool:
-    return any(atom.name == "MultiOptimizer" for atom in draft.facts.classes(use.node.id))
-
-
 def plan_base(draft: Draft, module: t.Module, use: Occurrence, class_: t.Class) -> None:
     """`class Own(optim.OptimizerDef)`: the base that is written into the program instead."""
     flow = draft.file_flow(module)
     draft.find(flow, "FXO204", use.node.id, "`flax.optim.OptimizerDef` was removed")
-    reason = (
-        obstacle(draft, class_) if use.name == "OptimizerDef" else f"it inherits from `{use.name}`"
-    )
+    reason = obstacle(draft, class_) if use.name in WRITTEN else f"it inherits from `{use.name}`"
     if reason:
         draft.stop(
             flow,
@@ -61,9 +75,9 @@ def plan_base(draft: Draft, module: t.Module, use: Occurrence, class_: t.Class) 
             f"`{class_.name}` is an optimizer of this program: {reason}",
         )
         return
-    for name in WRITTEN:
+    for name in WRITTEN[use.name]:
         draft.support(flow, module, name)
-    draft.edit(flow, Replace(use.node.id, ("OptimizerDef",)))
+    draft.edit(flow, Replace(use.node.id, (use.name,)))
 
 
 def plan_own_state(draft: Draft, module: t.Module, node: t.Expression) -> None:
@@ -90,29 +104,71 @@ def obstacle(draft: Draft, class_: t.Class) -> str:
     }
     if len(class_.arguments) != 1 or class_.arguments[0].keyword:
         return "it has more than one base class"
-    found = draft.facts.value(class_.arguments[0].value.id)
-    if not all(isinstance(a, OptimizerClass) and a.name == "OptimizerDef" for a in found):
-        return "its base class is not `OptimizerDef` itself"
     if class_.decorators:
         return "it has decorators"
+    found = draft.facts.value(class_.arguments[0].value.id)
+    names = {a.name if isinstance(a, OptimizerClass) else "" for a in found}
+    if names == {"MultiOptimizer"}:
+        return _obstacle_of_groups(class_, methods)
+    if names != {"OptimizerDef"}:
+        return "its base class is neither `OptimizerDef` nor `MultiOptimizer` itself"
     own = sorted(methods & KEPT_BY_BASE)
     if own:
         return f"it has a `{own[0]}` of its own"
     missing = [names[0] for names in NEEDED if not methods.intersection(names)]
     if missing:
         return f"it has no `{missing[0]}`"
-    return _name_taken(class_)
+    return _name_taken(class_, WRITTEN["OptimizerDef"])
 
 
-def _name_taken(class_: t.Class) -> str:
-    """The base and its state have names of their own in the program."""
+def _obstacle_of_groups(class_: t.Class, methods: set[str]) -> str:
+    """The same for a class that inherits from MultiOptimizer: it may look at the params, and at its traversals."""
+    own = sorted(methods & INTERFACE - LOOKS)
+    if own:
+        return f"it has a `{own[0]}` of its own"
+    for statement in class_.body:
+        if not isinstance(statement, t.Define) or not isinstance(statement.definition, t.Function):
+            continue
+        function = statement.definition
+        if function.decorators or not function.parameters:
+            return f"its `{function.name}` is no plain method"
+        strange = _strange_use(function, READS | methods)
+        if strange:
+            return strange
+    return _name_taken(class_, WRITTEN["MultiOptimizer"])
+
+
+def _strange_use(function: t.Function, known: Set[str]) -> str:
+    """What a method does with itself, or with what its base returns, that is not known to go on; '' where nothing."""
+    own = function.parameters[0].name
+    for node, above in walk(function.body):
+        over = above[-1] if above else None
+        if isinstance(node, t.Name) and node.name == own:
+            if not isinstance(over, t.Attribute) or over.attr not in known:
+                return f"its `{function.name}` uses `{own}` in other ways than its traversals"
+        if isinstance(node, t.Name) and node.name == "super":
+            if not _is_returned(above):
+                return f"its `{function.name}` does something with what its base class returns"
+    return ""
+
+
+def _is_returned(above: tuple[Node, ...]) -> bool:
+    """Whether `super` stands in `return super().init_state(params)`."""
+    match above[-4:]:
+        case (t.Return(), t.Call(func=method), t.Attribute(attr=name) as found, t.Call(args=())):
+            return method is found and name in LOOKS
+    return False
+
+
+def _name_taken(class_: t.Class, written: Sequence[str]) -> str:
+    """The base and what it needs have names of their own in the program."""
     for node, _ in everything(class_.module):
         names: list[str] = []
         if isinstance(node, t.Class | t.Function):
             names = [node.name]
         elif isinstance(node, t.Import) and not (node.module or "").startswith("flax.optim"):
             names = [alias.asname or alias.name for alias in node.aliases]
-        taken = next((name for name in names if name in WRITTEN), None)
+        taken = next((name for name in names if name in written), None)
         if taken:
             return f"the name `{taken}` is taken"
     return ""

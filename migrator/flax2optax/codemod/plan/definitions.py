@@ -9,14 +9,22 @@ from flax2optax.codemod.index.tree import NodeId
 from flax2optax.codemod.infer.flows import sites
 from flax2optax.codemod.plan.classes import names_the_class, plan_indirect
 from flax2optax.codemod.plan.computed import by_any_arguments
-from flax2optax.codemod.plan.constructors import UNSCALED, Built, CannotBuild, Rate, build
+from flax2optax.codemod.plan.constructors import (
+    UNSCALED,
+    Built,
+    CannotBuild,
+    Rate,
+    build,
+    last_rate,
+)
 from flax2optax.codemod.plan.custom import plan_custom, plan_own_state
 from flax2optax.codemod.plan.draft import Draft, pieces
-from flax2optax.codemod.plan.edits import Hole, Pieces, Replace
+from flax2optax.codemod.plan.edits import Replace
+from flax2optax.codemod.plan.group_rates import rated_groups
 from flax2optax.codemod.plan.keywords import resolve
 from flax2optax.codemod.plan.occurrences import Occurrence
 from flax2optax.codemod.plan.rates import FlowFacts
-from flax2optax_rules import RULES
+from flax2optax_rules import RULES, RuleError
 
 
 def plan_construct(
@@ -69,7 +77,7 @@ def _build(draft: Draft, module: t.Module, use: Occurrence, name: str, known: Fl
             )
             draft.stop(flow, "FXO502", use.node.id, message)
             return
-        rate = Rate.STEP
+        rate = Rate.STEP if _is_last(name, use.node) else Rate.UPDATE
     try:
         spread = resolve(draft, use.node, name, rated=rate not in UNSCALED)
     except CannotBuild:
@@ -84,11 +92,11 @@ def _build(draft: Draft, module: t.Module, use: Occurrence, name: str, known: Fl
             draft.stop(flow, error.code, use.node.id, str(error))
         return
     written = built.pieces
-    if known.rate is Rate.UPDATE and name != "MultiOptimizer":
+    if known.rate is Rate.UPDATE and name != "MultiOptimizer" and rate is Rate.STEP:
         draft.support(flow, module, "scale_by_given_rate")
         written = pieces(f"{optax}.chain(\v", *written, ",\v scale_by_given_rate())")
-    if known.rate is Rate.GROUPS and name == "MultiOptimizer":
-        groups = _groups(draft, module, use, known, optax)
+    if known.groups and name == "MultiOptimizer":
+        groups = rated_groups(draft, module, use, known, ("multi_optimizer",))
         if groups is None:
             return
         written = groups
@@ -129,25 +137,12 @@ def need(draft: Draft, module: t.Module, use: Occurrence, built: Built) -> None:
         draft.note(flow, "FXO201", use.node.id, built.note)
 
 
-def _groups(
-    draft: Draft, module: t.Module, use: Occurrence, known: FlowFacts, optax: str
-) -> Pieces | None:
-    """Each group takes its own of the rates that the step gives."""
-    assert isinstance(use.node, t.Call) and use.flow is not None
-    flow = draft.flow(use.flow)
-    pairs = [a.value for a in use.node.args]
-    if len(pairs) != known.groups or not all(map(_is_pair, use.node.args)):
-        message = "the steps give each group a learning rate, and the groups cannot be told apart"
-        draft.stop(flow, "FXO502", use.node.id, message)
-        return None
-    draft.support(flow, module, "scale_by_group_rate")
-    written: Pieces = ("multi_optimizer(",)
-    for index, pair in enumerate(pairs):
-        assert isinstance(pair, t.Sequence)
-        traversal, definition = (Hole(element.id) for element in pair.elements)
-        chained = pieces(f"{optax}.chain(", definition, f", scale_by_group_rate({index}))")
-        written += pieces(",\v " if index else "\v", "(", traversal, ", ", chained, ")")
-    return (*written, ")")
+def _is_last(name: str, node: t.Call) -> bool:
+    """Whether the rate is the last thing applied, as far as the arguments can be read."""
+    try:
+        return last_rate(name, node)
+    except (CannotBuild, RuleError):
+        return True
 
 
 def _held(draft: Draft, by: str) -> set[NodeId]:
@@ -158,13 +153,3 @@ def _held(draft: Draft, by: str) -> set[NodeId]:
         if isinstance(owner, tuple) and owner[0] == by
         for site in sites(value)
     }
-
-
-def _is_pair(argument: t.Argument) -> bool:
-    value = argument.value
-    return (
-        not argument.star
-        and isinstance(value, t.Sequence)
-        and len(value.elements) == 2
-        and not any(isinstance(e, t.Starred) for e in value.elements)
-    )

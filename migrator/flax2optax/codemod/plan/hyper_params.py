@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from flax2optax.codemod.index import tree as t
-from flax2optax.codemod.index.walk import Node, everything
+from flax2optax.codemod.index.walk import Node, everything, walk
 from flax2optax.codemod.infer.values import Part
 from flax2optax.codemod.plan.bindings import bound_once
 from flax2optax.codemod.plan.draft import Draft
@@ -24,37 +24,57 @@ def plan_hyper_params(draft: Draft, module: t.Module, use: Occurrence, known: Fl
     assert use.flow is not None
     flow = draft.flow(use.flow)
     draft.find(flow, "FXO308", use.node.id, f"`{use.name}` was removed with flax.optim")
-    over = parent(use.above)
     if _consumed(draft, use.node, use.above, known, module, use):
         return
-    named = (
-        isinstance(over, t.Assign)
-        and len(over.targets) == 1
-        and isinstance(over.targets[0], t.Name)
-    )
-    if not named or not _all_consumed(draft, module, use, known):
-        draft.stop(flow, "FXO308", use.node.id, _READ)
-
-
-def _all_consumed(draft: Draft, module: t.Module, use: Occurrence, known: FlowFacts) -> bool:
-    """`hyper_params = ….hyper_params`: every read of the name is understood, so the statement goes."""
-    assert use.flow is not None
     statement = parent(use.above)
-    assert isinstance(statement, t.Assign) and isinstance(statement.targets[0], t.Name)
-    name = statement.targets[0].name
-    scope = scope_of(name, use.above, module)
+    names = _targets(statement)
     if (
-        not bound_once(name, scope)
+        not isinstance(statement, t.Assign)
+        or not names
         or statement.line in module.inline
         or not functions_above(use.above)
+        or not all(_all_consumed(draft, module, use, known, name) for name in names)
     ):
-        return False
-    for node, above in _reads(name, module):
-        if scope_of(name, above, module) is scope and node is not statement.targets[0]:
-            if not _consumed(draft, node, above, known, module, use):
-                return False
-    draft.edit(draft.flow(use.flow), ReplaceStatement(statement.id, statement.line, ()))
-    return True
+        draft.stop(flow, "FXO308", use.node.id, _READ)
+        return
+    draft.edit(flow, ReplaceStatement(statement.id, statement.line, ()))
+
+
+def is_unpacked(
+    name: t.Name, index: int, count: int, above: tuple[Node, ...], module: t.Module
+) -> bool:
+    """Whether a name is always the item at `index` of `count` that a statement unpacks."""
+    scope = scope_of(name.name, above, module)
+    targets = (_targets(node) for node, _ in walk(scope.body) if isinstance(node, t.Assign))
+    places = [
+        (position, len(names))
+        for names in targets
+        for position, target in enumerate(names)
+        if target.name == name.name
+    ]
+    return places == [(index, count)] and bound_once(name.name, scope)
+
+
+def _targets(statement: Node | None) -> tuple[t.Name, ...]:
+    """The names of `a = …` or `a, b = …`; none where a target is something else."""
+    if not isinstance(statement, t.Assign) or len(statement.targets) != 1:
+        return ()
+    (target,) = statement.targets
+    every = target.elements if isinstance(target, t.Sequence) else (target,)
+    names = tuple(one for one in every if isinstance(one, t.Name))
+    return names if len(names) == len(every) else ()
+
+
+def _all_consumed(
+    draft: Draft, module: t.Module, use: Occurrence, known: FlowFacts, target: t.Name
+) -> bool:
+    """`hyper_params = ….hyper_params`: whether every read of the name is understood, so that the statement may go."""
+    scope = scope_of(target.name, use.above, module)
+    return bound_once(target.name, scope) and all(
+        _consumed(draft, node, above, known, module, use)
+        for node, above in _reads(target.name, module)
+        if node is not target and scope_of(target.name, above, module) is scope
+    )
 
 
 def _reads(name: str, module: t.Module) -> Iterator[tuple[t.Name, tuple[Node, ...]]]:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 from flax2optax.codemod.index import tree as t
 from flax2optax.codemod.index.walk import walk
@@ -10,11 +10,15 @@ from flax2optax.codemod.index.walk import walk
 
 @dataclass(frozen=True, slots=True)
 class Overrides:
-    """Values by name, or one learning rate per group; `sources` must be the optimizer's own hyperparameters."""
+    """Values by name, or one learning rate per group; `sources` must be the optimizer's own hyperparameters.
+
+    `unpacked` are the groups' hyperparameters by names of their own, in order: each must be the item at its place.
+    """
 
     named: dict[str, t.Expression] = field(default_factory=dict)
     groups: tuple[t.Expression, ...] = ()
     sources: tuple[t.Expression, ...] = ()
+    unpacked: tuple[t.Name, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -57,9 +61,7 @@ def take_apart(node: t.Call) -> Step:
             if found is None:
                 problem = _COMPUTED
             else:
-                overrides = Overrides(
-                    {**found.named, **overrides.named}, found.groups, found.sources
-                )
+                overrides = replace(found, named={**found.named, **overrides.named})
         else:
             overrides.named[argument.keyword] = argument.value
     if overrides.groups and overrides.named:
@@ -110,19 +112,24 @@ def _same_for_all(value: t.Comprehension) -> Overrides | None:
 
 
 def _one_by_one(value: t.Sequence) -> Overrides | None:
-    """`[hyper_params[0].replace(learning_rate=a), hyper_params[1].replace(learning_rate=b)]`."""
-    rates: list[t.Expression] = []
-    sources: list[t.Expression] = []
-    for index, element in enumerate(value.elements):
-        replaced = _replaced(element)
-        if replaced is None or set(replaced.named) != {"learning_rate"}:
-            return None
-        (source,) = replaced.sources
-        if not isinstance(source, t.Subscript) or source.sliced or len(source.indices) != 1:
-            return None
-        (position,) = source.indices
-        if not isinstance(position, t.Constant) or position.value != index:
-            return None
-        rates.append(replaced.named["learning_rate"])
-        sources.append(source.value)
-    return Overrides({}, tuple(rates), tuple(sources)) if rates else None
+    """`[hyper_params[0].replace(learning_rate=a), …]`, or `[first.replace(learning_rate=a), …]` of names unpacked before."""
+    each = [_replaced(element) for element in value.elements]
+    found = [one for one in each if one is not None and one.named.keys() == {"learning_rate"}]
+    if not found or len(found) < len(value.elements):
+        return None
+    rates = tuple(one.named["learning_rate"] for one in found)
+    sources = [one.sources[0] for one in found]
+    names = tuple(source for source in sources if isinstance(source, t.Name))
+    if len(names) == len(sources):
+        return Overrides({}, rates, names, names)
+    lists = [_list_of(source, index) for index, source in enumerate(sources)]
+    known = tuple(one for one in lists if one is not None)
+    return Overrides({}, rates, known) if len(known) == len(lists) else None
+
+
+def _list_of(source: t.Expression, index: int) -> t.Expression | None:
+    """What `source` is the item at `index` of."""
+    if not isinstance(source, t.Subscript) or source.sliced or len(source.indices) != 1:
+        return None
+    (position,) = source.indices
+    return source.value if isinstance(position, t.Constant) and position.value == index else None

@@ -44,19 +44,27 @@ def flow_rate(facts: OptimizerFacts, uses: Sequence[Occurrence]) -> FlowRate:
     made = [use for use in uses if use.kind == "construct"]
     if not steps:
         return FlowRate(Rate.CONSTRUCTOR if all(map(_is_rated, made)) else Rate.STEP)
-    names = {name for step in steps for name in step.overrides.named}
-    if any(_is_custom(facts, use) for use in made):
-        everywhere = names if all(names == step.overrides.named.keys() for step in steps) else ()
+    given = [_given(step) for step in steps]
+    names = frozenset[str]().union(*given)
+    groups = max(len(step.overrides.groups) for step in steps)
+    last = all(_last(facts, use) for use in made)
+    several = groups or any(is_multi(facts, use) for use in made)
+    if any(_is_custom(facts, use) for use in made) or (several and not last):
+        everywhere = names if set(given) == {names} else ()
         rate = Rate.UPDATE if names else Rate.CONSTRUCTOR
-        return FlowRate(rate, tuple(sorted(everywhere)))
-    counts = {len(step.overrides.groups) for step in steps}
-    if counts != {0}:
-        return FlowRate(Rate.GROUPS, (), max(counts))
+        return FlowRate(rate, tuple(sorted(everywhere)), groups)
+    if groups:
+        return FlowRate(Rate.GROUPS, (), groups)
     if not names:
         return FlowRate(Rate.CONSTRUCTOR)
-    if names != {"learning_rate"} or not all(_last(facts, use) for use in made):
+    if names != {"learning_rate"} or not last:
         return FlowRate(Rate.STATE, tuple(sorted(names)))
     return FlowRate(Rate.STEP if all(step.rate is not None for step in steps) else Rate.MIXED)
+
+
+def _given(step: Step) -> frozenset[str]:
+    """What a step overrides; one that gives each group a learning rate overrides that."""
+    return frozenset(step.overrides.named or (["learning_rate"] if step.overrides.groups else ()))
 
 
 def steps_of(uses: Sequence[Occurrence]) -> list[Step]:
@@ -78,6 +86,11 @@ def _is_rated(use: Occurrence) -> bool:
 
 def _is_custom(facts: OptimizerFacts, use: Occurrence) -> bool:
     return any(atom.class_ for atom in facts.classes(use.node.id))
+
+
+def is_multi(facts: OptimizerFacts, use: Occurrence) -> bool:
+    """Whether a constructor is MultiOptimizer's, or that of a class that inherits from it."""
+    return any(atom.name == "MultiOptimizer" for atom in facts.classes(use.node.id))
 
 
 def _last(facts: OptimizerFacts, use: Occurrence) -> bool:

@@ -13,6 +13,7 @@ from flax2optax.codemod.plan.draft import Draft, calls_in, is_first, pieces, sim
 from flax2optax.codemod.plan.edits import Hole, InsertBefore, Pieces, Replace
 from flax2optax.codemod.plan.explicit_names import functions_above, scope_id
 from flax2optax.codemod.plan.given import given
+from flax2optax.codemod.plan.hyper_params import is_unpacked
 from flax2optax.codemod.plan.occurrences import Occurrence
 from flax2optax.codemod.plan.overrides import Step, take_apart
 from flax2optax.codemod.plan.rates import FlowFacts
@@ -110,8 +111,12 @@ def _problem(draft: Draft, use: Occurrence, step: Step, known: FlowFacts) -> tup
         ]
         if not its or not all(its):
             return "FXO502", "the hyperparameters of this step are not the optimizer's own"
-    if known.rate is Rate.GROUPS and len(step.overrides.groups) != known.groups:
-        if step.overrides.named.keys() != {"learning_rate"}:
+    groups = len(step.overrides.groups)
+    for index, name in enumerate(step.overrides.unpacked):
+        if not is_unpacked(name, index, groups, use.above, draft.facts.program.owner(name.id)):
+            return "FXO502", "the hyperparameters of this step are in another order, or computed"
+    if groups != known.groups and step.overrides.named.keys() != {"learning_rate"}:
+        if groups or known.rate is Rate.GROUPS:
             return "FXO502", "only some steps give every group a learning rate"
     return None
 
@@ -183,13 +188,13 @@ def _as_call(
 
 def _passed_on(step: Step, known: FlowFacts) -> Iterator[str | Hole]:
     """What the transformation's update is told."""
-    if known.rate is Rate.GROUPS and step.rate is not None:  # one for all
-        yield from pieces(",\v learning_rates=[", step.rate.id, f"] * {known.groups}")
-    elif known.rate is Rate.GROUPS:
+    if step.overrides.groups:
         yield ",\v learning_rates=["
         for index, rate in enumerate(step.overrides.groups):
             yield from pieces(", " if index else "", rate.id)
         yield "]"
+    elif known.rate is Rate.GROUPS and step.rate is not None:  # one for all
+        yield from pieces(",\v learning_rates=[", step.rate.id, f"] * {known.groups}")
     if known.rate is Rate.UPDATE:
         for name, value in step.overrides.named.items():
             yield from pieces(f",\v {name}=", value.id)
