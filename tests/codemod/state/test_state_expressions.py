@@ -1,6 +1,7 @@
 """Steps that stand inside of an expression, and steps of an expression."""
 
 import pytest
+from migration import migrated, text_of
 from state_programs import program, refused, trains_the_same
 
 BOX = "BOX = []\n\n\ndef held(optimizer):\n  BOX.append(optimizer)\n  return BOX.pop()"
@@ -54,3 +55,21 @@ def probe():
 
 def test_params_that_are_a_tuple_are_evaluated_once(tmp_path):
     assert "apply_update(held(optimizer), grads)" in trains_the_same(BARE, tmp_path)
+
+
+ITEM = """
+params = optimizer['target'] if isinstance(optimizer, dict) else optimizer.target
+grads = jax.grad(loss_fn)(params, x)
+return optimizer.apply_gradient(grads, learning_rate=lr)
+"""
+
+
+def test_an_item_that_only_a_dict_has(tmp_path):
+    before = program(ITEM)
+    after = trains_the_same(before, tmp_path)
+    assert "optimizer['target'] if isinstance(optimizer, dict) else optimizer.params" in after
+    assert "TrainState" in text_of(migrated(before), before)
+
+
+def test_an_item_of_a_definition_which_optax_has():
+    refused(program(make="definition = optim.Adam(0.1)\nprint(definition[0])\nreturn definition.create(params)"), "FXO309")

@@ -265,8 +265,10 @@ def _context(
         isinstance(over, t.Operation) and over.operator in TRUTH
     ):
         return
-    if isinstance(over, t.Subscript) and over.value is not node:
-        return
+    if isinstance(over, t.Subscript) and not (
+        over.value is node and any(isinstance(a, Definition) for a in value)
+    ):
+        return  # an item of an optimizer is a TypeError, and so is one of a TrainState
     if isinstance(over, t.For) and over.target is node:
         return
     if isinstance(over, t.With) and all(context is not node for context, _ in over.items):
