@@ -112,7 +112,7 @@ def _keyed(m: Machine, reader: Frame, atom: TupleOf | Container, name: object) -
         if isinstance(name, int) and -len(atom.items) <= name < len(atom.items):
             return atom.items[name]
         return join(*atom.items)
-    if atom.kind != "dict" and isinstance(name, int) and name < 0:
+    if atom.kind == "record" or (atom.kind != "dict" and isinstance(name, int) and name < 0):
         return m.load_all(reader, atom.site)
     return join(m.load(reader, atom.site, name), m.load(reader, atom.site, "*"))
 
@@ -231,7 +231,7 @@ def container_method(
             for a in positional[0]:
                 m.store(site, a.value if isinstance(a, Literal) else "*", positional[1])
             return item(m, reader, one(atom.of), positional[0], False, node)
-        case "replace" | "_replace" if kind == "namespace":
+        case "replace" | "_replace" if kind in ("namespace", "record"):
             for key, value in keywords.items():
                 m.store(site, key, value)
             for value in positional:

@@ -102,7 +102,17 @@ def _unlisted(m: Machine, reader: Frame, node: t.Expression, name: str, args: Ar
             m.want((name,))
         return one(Made(name))
     found = escape(m, reader, node, name.removeprefix("builtins."), args)
+    kept = frozenset(a for a in found if isinstance(a, Instance))
+    if kept and args.keywords and name.rsplit(".", 1)[-1][:1].isupper():
+        return join(found - kept, _record(m, node, args))
     return one(Array()) if found == OTHER and name.startswith(("jax.numpy.", "numpy.")) else found
+
+
+def _record(m: Machine, node: t.Expression, args: Args) -> Value:
+    """An object of a class that cannot be seen: the fields that are known are the keywords it is made with."""
+    for key, (value, _) in args.keywords.items():
+        m.store(node.id, key, value)
+    return one(Container(node.id, "record"))
 
 
 def _same(m: Machine, reader: Frame, node: t.Expression, name: str, args: Args) -> Value:
