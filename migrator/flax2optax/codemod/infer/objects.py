@@ -167,7 +167,8 @@ def annotation_value(m: Machine, annotation: Value, site: NodeId) -> Value:
     found = NOTHING
     for atom in annotation:
         if isinstance(atom, ClassRef) and optimizer_base(m, atom.class_) is None:
-            found = join(found, one(Instance(atom.class_)))
+            kinds = (atom.class_, *subclasses(m, atom.class_))
+            found = join(found, frozenset(map(Instance, kinds)))
         elif isinstance(atom, OptimizerClass) and atom.name == "Optimizer":
             m.assume(site, "annotation")
             found = join(found, one(Optimizer(site)))
