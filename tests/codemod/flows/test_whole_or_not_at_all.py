@@ -145,3 +145,42 @@ def test_the_order_of_the_files_does_not_matter(user):
     outcome = migrated_project(modules, todo=False)
     assert told(outcome) == []
     assert len(outcome.changes) == 3
+
+
+FACTORY = """\
+from flax import optim
+
+RATE = 0.1
+
+
+def definition() -> optim.OptimizerDef:
+  return optim.Adam(RATE)
+
+
+def train(params, grads):
+  return definition().create(params).apply_gradient(grads).target
+"""
+STRANGER = """\
+import flax
+import strangers
+import factory
+
+
+def step(grads):
+  return strangers.current().optimizer.apply_gradient(grads, learning_rate={rate})
+"""
+
+
+def with_stranger(rate: str) -> str:
+    modules = {"factory.py": FACTORY, "stranger.py": STRANGER.format(rate=rate)}
+    outcome = migrated_program(modules, todo=False)
+    assert [one.code for one in told(outcome) if one.location.path == "stranger.py"] == ["FXO310"]
+    return text_of(outcome, FACTORY, "factory.py")
+
+
+def test_a_file_that_is_stopped_holds_back_the_types_it_uses():
+    assert with_stranger("factory.definition().rate") == FACTORY
+
+
+def test_a_file_that_is_stopped_does_not_hold_back_types_it_does_not_use():
+    assert "definition() -> optax.GradientTransformation" in with_stranger("factory.RATE")

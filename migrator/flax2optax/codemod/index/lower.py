@@ -345,6 +345,10 @@ class _Lowering:
         targets = tuple(self.target(target.target) for target in node.targets)
         return t.Assign(id_, line, targets, self.expression(node.value))
 
+    def type_alias(self, node: cst.TypeAlias, line: t.NodeId) -> t.Statement:
+        id_ = self.number(node)
+        return t.Assign(id_, line, (self.target(node.name),), self.expression(node.value))
+
     def ann_assign(self, node: cst.AnnAssign, line: t.NodeId) -> t.Statement:
         id_ = self.number(node)
         target = self.target(node.target)
@@ -534,6 +538,7 @@ _EXPRESSIONS: dict[type[cst.CSTNode], Callable[[_Lowering, Any], t.Expression]] 
 _SMALL: dict[type[cst.CSTNode], Callable[[_Lowering, Any, t.NodeId], t.Statement]] = {
     cst.Assign: _Lowering.assign,
     cst.AnnAssign: _Lowering.ann_assign,
+    cst.TypeAlias: _Lowering.type_alias,
     cst.AugAssign: _Lowering.aug_assign,
     cst.Return: _Lowering.return_,
     cst.Del: _Lowering.delete,

@@ -43,6 +43,7 @@ from flax2optax.codemod.plan.rates import FlowFacts, flow_rate
 from flax2optax.codemod.plan.replicas import replicated_axis
 from flax2optax.codemod.plan.state_form import plan_occurrence, plan_string_annotation
 from flax2optax.codemod.plan.templates import match_templates, with_another_state
+from flax2optax.codemod.plan.ties import tie_types
 
 _NOBODY_CALLS = "nobody is seen to call the function that gets the optimizer"
 
@@ -76,7 +77,7 @@ def plan(facts: OptimizerFacts, *, unsafe: bool = False, form: Form = "auto") ->
     strangers = {root: with_another_state(facts, known, root) for root in known}
     note_strangers(draft, layouts, strangers)
     note_rows(draft)
-    _tie_types(draft)
+    tie_types(draft)
     decide(list(draft.flows.values()), unsafe=unsafe)
     return MigrationPlan(sorted(draft.flows.values(), key=lambda flow: flow.root))
 
@@ -160,31 +161,6 @@ def _drop_strangers(draft: Draft) -> None:
         ]
         if flow.findings and not others and all(one.code == "FXO902" for one in flow.findings):
             del draft.flows[root]
-
-
-def _tie_types(draft: Draft) -> None:
-    """A type that is written out changes only together with the flows of the files that import it."""
-    program = draft.facts.program
-    typed = [
-        (module.path, flow)
-        for module in program.modules.values()
-        if (flow := draft.flows.get(module.base)) is not None
-        and any(one.code == "FXO801" for one in flow.findings)
-    ]
-    if not typed:
-        return
-    imports = {
-        module.path: {path for one in module.imports for path in program.targets(module.path, one)}
-        for module in program.modules.values()
-    }
-    for path, flow in typed:
-        reached = {path}
-        for _ in range(3):  # through packages that hand names on
-            for other, targets in imports.items():
-                if reached & targets:
-                    flow.beside[other] = None
-                    if other.endswith("__init__.py"):
-                        reached.add(other)
 
 
 def _assume(draft: Draft) -> None:
