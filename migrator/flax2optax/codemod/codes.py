@@ -69,6 +69,12 @@ _ALL = (
         "Import optax; `flax.training.dynamic_scale` for DynamicScale, `flax.traverse_util` for ModelParamTraversal.",
     ),
     Code(
+        "FXO102",
+        "An activation of `flax.nn` moved to `flax.linen`",
+        "`flax.nn` is gone with the modules before Linen. Its activations are JAX's own functions, and `flax.linen` hands on the same ones, so a program that uses nothing else of it can follow.",
+        "Write flax.linen.softmax for flax.nn.softmax.",
+    ),
+    Code(
         "FXO201",
         "A flax optimizer definition was removed with flax.optim",
         "A call of an optimizer class makes a definition: hyperparameters without parameters. Optax calls that a gradient transformation, `tx`. The same name is not always the same maths, so the equal form may be spelled differently.",

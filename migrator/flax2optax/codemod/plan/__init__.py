@@ -45,6 +45,7 @@ from flax2optax.codemod.plan.state_form import plan_occurrence, plan_string_anno
 from flax2optax.codemod.plan.templates import match_templates, with_another_state
 from flax2optax.codemod.plan.ties import tie_types
 
+_BEFORE_LINEN = frozenset({"FXO102", "FXO902"})
 _NOBODY_CALLS = "nobody is seen to call the function that gets the optimizer"
 
 
@@ -159,7 +160,7 @@ def _drop_strangers(draft: Draft) -> None:
         others = [
             f for f in draft.flows.values() if f is not flow and f.files.keys() & flow.files.keys()
         ]
-        if flow.findings and not others and all(one.code == "FXO902" for one in flow.findings):
+        if flow.findings and not others and all(one.code in _BEFORE_LINEN for one in flow.findings):
             del draft.flows[root]
 
 

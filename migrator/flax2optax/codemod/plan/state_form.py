@@ -236,16 +236,32 @@ _MOVED = {
 }
 
 
+# Functions of JAX that `flax.nn` only handed on, as `flax.linen` does.
+_ACTIVATIONS = frozenset(
+    f"{module}.{name}"
+    for module in ("flax.nn", "flax.deprecated.nn")
+    for name in (
+        "celu", "elu", "gelu", "glu", "leaky_relu", "log_sigmoid", "log_softmax", "relu", "sigmoid",
+        "soft_sign", "softmax", "softplus", "swish", "silu", "tanh",
+    )
+)  # fmt: skip
+
+
 def _external(
     draft: Draft, module: t.Module, use: Occurrence, of: Callable[[NodeId], FlowFacts]
 ) -> None:
     flow = draft.file_flow(module)
+    last = use.name.rsplit(".", 1)[-1]
+    if use.name in _ACTIVATIONS:
+        draft.find(flow, "FXO102", use.node.id, f"`{use.name}` is `flax.linen.{last}`")
+        spelled = draft.object(flow, module, f"flax.linen.{last}")
+        draft.edit(flow, Replace(use.node.id, (spelled,)))
+        return
     if not use.name.startswith("flax.optim"):
         draft.stop(
             flow, "FXO902", use.node.id, "the program uses `flax.nn`, the modules before Linen"
         )
         return
-    last = use.name.rsplit(".", 1)[-1]
     if use.name == "flax.optim" and is_looked_up(draft.facts, use):
         return
     if last in _MOVED and last != "dynamic_scale":
