@@ -8,7 +8,7 @@ from .types import Support
 
 SOURCE = """\
 def with_group_rate(group, tx):
-  \"\"\"flax.optim.MultiOptimizer: a step gives all groups one rate, or each its own.\"\"\"
+  \"\"\"flax.optim.MultiOptimizer: a step gives one rate, or one per group.\"\"\"
   def update(updates, state, params=None, *, learning_rates=None, **extra_args):
     if learning_rates is not None:
       extra_args['learning_rate'] = learning_rates[group]

@@ -8,7 +8,7 @@ from .types import Support
 
 SOURCE = """\
 def with_given_rate(make):
-  \"\"\"flax.optim.Optimizer: each step gives the rate, which is not applied last.\"\"\"
+  \"\"\"flax.optim.Optimizer: each step gives the rate, which is inside.\"\"\"
   def update(updates, state, params=None, *, learning_rate, **extra_args):
     del extra_args
     return make(learning_rate).update(updates, state, params)

@@ -147,8 +147,9 @@ def test_a_rate_for_each_group_and_more_overrides():
 
 
 def test_a_rate_for_each_group_where_the_groups_cannot_be_told_apart():
-    make = "first = Own()\nsecond = Own()" + GROUPS.replace(
-        "optim.MultiOptimizer(", "(").replace("if RATE", "definition = optim.MultiOptimizer(*definition)\nif RATE")
+    make = "first = Own()\nsecond = Own()" + GROUPS.replace("optim.MultiOptimizer(", "(").replace(
+        "if RATE", "definition = optim.MultiOptimizer(*definition)\nif RATE"
+    )
     refused(program(EITHER, make, OWN), "FXO502")
 
 

@@ -72,4 +72,9 @@ def test_an_item_that_only_a_dict_has(tmp_path):
 
 
 def test_an_item_of_a_definition_which_optax_has():
-    refused(program(make="definition = optim.Adam(0.1)\nprint(definition[0])\nreturn definition.create(params)"), "FXO309")
+    refused(
+        program(
+            make="definition = optim.Adam(0.1)\nprint(definition[0])\nreturn definition.create(params)"
+        ),
+        "FXO309",
+    )

@@ -69,6 +69,9 @@ def test_a_method_that_looks_at_the_first_state(step, tmp_path):
 
 def test_beside_its_base(tmp_path):
     make = MAKE.replace("return", "if RATE < 1.:\n  Logged = optim.MultiOptimizer\nreturn")
-    make = make.replace("Logged = optim.MultiOptimizer", "return optim.MultiOptimizer((w, optim.Adam(0.1))).create(params)")
+    make = make.replace(
+        "Logged = optim.MultiOptimizer",
+        "return optim.MultiOptimizer((w, optim.Adam(0.1))).create(params)",
+    )
     after = trains_the_same(program(RATED, make, LOGGED), tmp_path)
     assert "scale_by_given_rate()" in after

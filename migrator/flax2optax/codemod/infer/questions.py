@@ -91,6 +91,7 @@ def isinstance_(m: Machine, reader: Frame, node: t.Expression, args: Args) -> Va
         a
         for a in args.get(0)
         if (isinstance(a, Definition) and kinds & _TUPLES)
+        or (isinstance(a, Part) and a.kind == "state")
         or (isinstance(a, Optimizer) and any(kind.endswith("TrainState") for kind in kinds))
     )
     return escape(m, reader, node, "isinstance", Args([(lost, 0)])) if lost else OTHER

@@ -68,9 +68,12 @@ def hole(node: t.Expression) -> str:
 
 
 def last_rate(name: str, node: t.Call) -> bool:
-    """Whether the learning rate is the last thing the optimizer applies."""
-    arguments = bind(RULES[name], *_arguments(name, node, {}))
-    return choose(RULES[name], _literals(arguments, node)).unscaled is not None
+    """Whether the learning rate is the last thing the optimizer applies, as far as its arguments can be read."""
+    try:
+        arguments = bind(RULES[name], *_arguments(name, node, {}))
+        return choose(RULES[name], _literals(arguments, node)).unscaled is not None
+    except (CannotBuild, RuleError, KeyError):
+        return True
 
 
 def build(

@@ -24,7 +24,7 @@ from flax2optax.codemod.plan.group_rates import rated_groups
 from flax2optax.codemod.plan.keywords import resolve
 from flax2optax.codemod.plan.occurrences import Occurrence
 from flax2optax.codemod.plan.rates import FlowFacts
-from flax2optax_rules import RULES, RuleError
+from flax2optax_rules import RULES
 
 
 def plan_construct(
@@ -77,7 +77,7 @@ def _build(draft: Draft, module: t.Module, use: Occurrence, name: str, known: Fl
             )
             draft.stop(flow, "FXO502", use.node.id, message)
             return
-        rate = Rate.STEP if _is_last(name, use.node) else Rate.UPDATE
+        rate = Rate.STEP if last_rate(name, use.node) else Rate.UPDATE
     try:
         spread = resolve(draft, use.node, name, rated=rate not in UNSCALED)
     except CannotBuild:
@@ -135,14 +135,6 @@ def need(draft: Draft, module: t.Module, use: Occurrence, built: Built) -> None:
             draft.library(flow, module, dotted)
     if built.note:
         draft.note(flow, "FXO201", use.node.id, built.note)
-
-
-def _is_last(name: str, node: t.Call) -> bool:
-    """Whether the rate is the last thing applied, as far as the arguments can be read."""
-    try:
-        return last_rate(name, node)
-    except (CannotBuild, RuleError):
-        return True
 
 
 def _held(draft: Draft, by: str) -> set[NodeId]:

@@ -9,6 +9,7 @@ from flax2optax.codemod.index import tree as t
 from flax2optax.codemod.index.tree import NodeId
 from flax2optax.codemod.index.walk import Node, everything
 from flax2optax.codemod.infer import OPTIMIZER_NAME, OptimizerFacts
+from flax2optax.codemod.infer.tables import RESTORE, SAVES
 from flax2optax.codemod.infer.values import (
     Atom,
     Attr,
@@ -109,7 +110,7 @@ def _attribute(
         return
     part = next((a for a in base if isinstance(a, Part)), None)
     if part is not None:
-        yield from _part_attribute(node, above, part)
+        yield from _part_attribute(node, above, part, base)
         return
     yield from _reference(facts, node, above)
     if may_be_optimizer(base) and (
@@ -182,11 +183,16 @@ def _has_fields(atom: Atom) -> bool:
     return isinstance(atom, Container) and atom.kind == "namespace"
 
 
-def _part_attribute(node: t.Attribute, above: tuple[Node, ...], part: Part) -> Iterator[Occurrence]:
+def _part_attribute(
+    node: t.Attribute, above: tuple[Node, ...], part: Part, base: Value
+) -> Iterator[Occurrence]:
     if part.kind == "state":
         inner = node.value
         direct = isinstance(inner, t.Attribute) and inner.attr == "state"
-        if not (direct and node.attr == "step"):
+        if node.attr == "step" and all(isinstance(a, Part | Literal) for a in base):
+            if not direct:
+                yield Occurrence("state_step", node, above, part.site)
+        elif node.attr != "step" or not direct:
             yield Occurrence("state_part", node, above, part.site, node.attr)
     elif part.kind == "param_states":
         yield Occurrence("state_part", node, above, part.site, "param_states")
@@ -244,6 +250,7 @@ PLAIN_PARENTS = (
     t.If,
     t.While,
 )
+IDENTITY = frozenset({"and", "or", "not", "is", "is not"})
 TRUTH = frozenset({"and", "or", "not", "is", "is not", "in", "not in", "==", "!="})
 
 
@@ -255,7 +262,7 @@ def _context(
     site = site_of(value, Optimizer, Definition)
     if site is None:
         if any(isinstance(a, Part) and a.kind in ("state", "param_states") for a in value):
-            yield from _state_context(node, above, value)
+            yield from _state_context(facts, node, above, value)
         return
     over = parent(above)
     if _taken_apart(node, over) and any(isinstance(a, Optimizer) for a in value):
@@ -290,12 +297,33 @@ def _taken_apart(node: t.Expression, over: Node | None) -> bool:
 
 
 def _state_context(
-    node: t.Expression, above: tuple[Node, ...], value: Value
+    facts: OptimizerFacts, node: t.Expression, above: tuple[Node, ...], value: Value
 ) -> Iterator[Occurrence]:
-    """An optimizer's state as a value of its own; `.state.step` and `replace(state=…)` are seen elsewhere."""
+    """An optimizer's state where a pair of step and Optax's state does not do the same; its fields are seen elsewhere."""
     over = parent(above)
-    site = site_of(value, Part)
-    if isinstance(node, t.Name) and not _is_target(node, above):
-        if isinstance(over, t.Attribute) and over.attr == "step":
-            return
-        yield Occurrence("state_value", node, above, site)
+    pair = all(not (isinstance(a, Part) and a.kind == "param_states") for a in value)
+    if _is_target(node, above) or isinstance(over, t.Attribute):
+        return
+    if isinstance(node, t.Attribute) and not pair:
+        return  # it is told where the moments are read
+    if not (pair and _keeps_a_pair(facts, node, above)):
+        yield Occurrence("state_value", node, above, site_of(value, Part))
+
+
+def _keeps_a_pair(facts: OptimizerFacts, node: t.Expression, above: tuple[Node, ...]) -> bool:
+    """Whether the place of a state takes a pair as well."""
+    over = parent(above)
+    if isinstance(over, t.Argument):
+        call = above[-2] if len(above) > 1 else None
+        return not over.star and not (isinstance(call, t.Call) and _stores(facts, call))
+    if isinstance(over, PLAIN_PARENTS):
+        return not _taken_apart(node, over)
+    if isinstance(over, t.Operation):
+        return over.operator in IDENTITY
+    return isinstance(over, t.Lambda) or (isinstance(over, t.Subscript) and over.value is not node)
+
+
+def _stores(facts: OptimizerFacts, call: t.Call) -> bool:
+    """Whether a call writes its argument by the names of its fields."""
+    names = {a.name for a in facts.value(call.func.id) if isinstance(a, External)}
+    return not names.isdisjoint(SAVES | RESTORE.keys() | {"flax.serialization.to_state_dict"})

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 from flax2optax.codemod.index import tree as t
 from flax2optax.codemod.infer import OptimizerFacts
-from flax2optax.codemod.plan.constructors import CannotBuild, Rate, last_rate
+from flax2optax.codemod.plan.constructors import Rate, last_rate
 from flax2optax.codemod.plan.edits import Pieces
 from flax2optax.codemod.plan.occurrences import Occurrence
 from flax2optax.codemod.plan.overrides import Step, take_apart
@@ -96,11 +96,5 @@ def is_multi(facts: OptimizerFacts, use: Occurrence) -> bool:
 def _last(facts: OptimizerFacts, use: Occurrence) -> bool:
     """Whether the rate is the last thing an optimizer applies."""
     assert isinstance(use.node, t.Call)
-    for atom in facts.classes(use.node.id):
-        if not atom.class_:
-            try:
-                if not last_rate(atom.name, use.node):
-                    return False
-            except (CannotBuild, KeyError, ValueError):
-                return True
-    return True
+    node = use.node
+    return all(atom.class_ or last_rate(atom.name, node) for atom in facts.classes(node.id))

@@ -7,7 +7,6 @@ from collections.abc import Callable
 
 from flax2optax.codemod.index import tree as t
 from flax2optax.codemod.index.tree import NodeId
-from flax2optax.codemod.infer.values import Optimizer
 from flax2optax.codemod.plan.classes import in_annotation, is_variable, plan_class_value
 from flax2optax.codemod.plan.clips import chained
 from flax2optax.codemod.plan.computed import is_looked_up, plan_lookup
@@ -15,13 +14,14 @@ from flax2optax.codemod.plan.constructors import Rate
 from flax2optax.codemod.plan.counters import plan_counter, sets_a_step
 from flax2optax.codemod.plan.custom import in_own_class, plan_base, plan_own_state
 from flax2optax.codemod.plan.definitions import plan_construct
-from flax2optax.codemod.plan.draft import TRAIN_STATE, Draft, pieces, simple
+from flax2optax.codemod.plan.draft import TRAIN_STATE, Draft, pieces
 from flax2optax.codemod.plan.edits import Hole, Pieces, Replace, ReplaceStatement
 from flax2optax.codemod.plan.hyper_params import plan_hyper_params
 from flax2optax.codemod.plan.methods import plan_method
 from flax2optax.codemod.plan.occurrences import Occurrence, parent
 from flax2optax.codemod.plan.rates import FlowFacts
 from flax2optax.codemod.plan.steps import plan_step
+from flax2optax.codemod.plan.whole_states import plan_new_state, plan_state
 
 
 def plan_occurrence(
@@ -132,23 +132,9 @@ def _replace(
     if plan_counter(draft, flow, module, use.node):
         return
     for argument in use.node.args:
-        value = argument.value
         if argument.keyword == "target":
             draft.edit(flow, Replace(argument.keyword_id, ("params",)))
-        elif (
-            argument.keyword == "state"
-            and isinstance(value, t.Attribute)
-            and value.attr == "state"
-            and simple(value.value)
-        ):
-            other = value.value.id
-            draft.edit(
-                flow,
-                Replace(
-                    argument.id, pieces("step=", other, ".step, opt_state=", other, ".opt_state")
-                ),
-            )
-        else:
+        elif argument.keyword != "state" or not plan_new_state(draft, flow, argument):
             draft.stop(
                 flow, "FXO305", argument.id, f"`replace` sets `{argument.keyword or argument.star}`"
             )
@@ -157,21 +143,18 @@ def _replace(
 def _state(
     draft: Draft, module: t.Module, use: Occurrence, of: Callable[[NodeId], FlowFacts]
 ) -> None:
-    assert use.flow is not None
-    over = use.above[-1] if use.above else None
-    call = use.above[-2] if len(use.above) > 1 else None
-    if isinstance(over, t.Argument) and over.keyword == "state" and isinstance(call, t.Call):
-        func = call.func
-        if isinstance(func, t.Attribute) and func.attr == "replace":
-            if any(isinstance(a, Optimizer) for a in draft.facts.value(func.value.id)):
-                return
-    if sets_a_step(use.node, use.above):
-        return
+    assert isinstance(use.node, t.Attribute) and use.flow is not None
+    if not sets_a_step(use.node, use.above):
+        plan_state(draft, draft.flow(use.flow), use.node, use.above)
+
+
+def _state_step(
+    draft: Draft, module: t.Module, use: Occurrence, of: Callable[[NodeId], FlowFacts]
+) -> None:
+    assert isinstance(use.node, t.Attribute) and use.flow is not None
     flow = draft.flow(use.flow)
-    draft.stop(
-        flow, "FXO306", use.node.id, "the optimizer's state is used as a value of its own",
-        "optax keeps the moments in `opt_state`, in a structure of its own",
-    )  # fmt: skip
+    draft.find(flow, "FXO304", use.node.id, "the step counter is a field of the state")
+    draft.edit(flow, Replace(use.node.id, pieces(use.node.value.id, "[0]")))
 
 
 def _method(
@@ -338,6 +321,7 @@ _HANDLERS: dict[str, _Handler] = {
     "apply": _apply,
     "replace": _replace,
     "state": _state,
+    "state_step": _state_step,
     "method": _method,
     "optimizer_def": _definition,
     "definition_attribute": _definition,

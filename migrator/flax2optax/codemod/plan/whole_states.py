@@ -1,0 +1,52 @@
+"""`optimizer.state` as a value of its own: a pair of the step and Optax's state, which is a pytree as flax's was."""
+
+from __future__ import annotations
+
+from flax2optax.codemod.index import tree as t
+from flax2optax.codemod.index.walk import Node
+from flax2optax.codemod.infer.values import Optimizer, Part
+from flax2optax.codemod.plan.draft import Draft, pieces, simple
+from flax2optax.codemod.plan.edits import FlowPlan, Replace
+
+
+def plan_state(draft: Draft, flow: FlowPlan, node: t.Attribute, above: tuple[Node, ...]) -> None:
+    """Write one read of a whole state; where it is put right into another optimizer, that optimizer's `replace` is written."""
+    if _is_put_back(draft, node, above):
+        return
+    if not simple(node.value):
+        message = "the optimizer is an expression, which would be evaluated twice"
+        draft.stop(flow, "FXO306", node.id, message)
+        return
+    draft.find(flow, "FXO306", node.id, "`Optimizer.state` is `step` and `opt_state`")
+    of = node.value.id
+    draft.edit(flow, Replace(node.id, pieces("(", of, ".step, ", of, ".opt_state)")))
+
+
+def plan_new_state(draft: Draft, flow: FlowPlan, argument: t.Argument) -> bool:
+    """Write `state=…` of a `replace`; False where the value may be something else than a state."""
+    value = argument.value
+    found = draft.facts.value(value.id)
+    if not found or not all(isinstance(a, Part) and a.kind == "state" for a in found):
+        return False
+    if _is_state(value) and isinstance(value, t.Attribute) and simple(value.value):
+        of = value.value.id
+        written = pieces("step=", of, ".step, opt_state=", of, ".opt_state")
+    elif isinstance(value, t.Name):
+        written = pieces("step=", value.id, "[0], opt_state=", value.id, "[1]")
+    else:
+        written = pieces("**dict(zip(('step', 'opt_state'), ", value.id, "))")
+    draft.edit(flow, Replace(argument.id, written))
+    return True
+
+
+def _is_state(value: t.Expression) -> bool:
+    return isinstance(value, t.Attribute) and value.attr == "state"
+
+
+def _is_put_back(draft: Draft, node: t.Attribute, above: tuple[Node, ...]) -> bool:
+    """Whether a read stands in `other.replace(state=optimizer.state)`."""
+    match above[-2:]:
+        case (t.Call(func=t.Attribute(value=other, attr="replace")), t.Argument(keyword="state")):
+            found = draft.facts.value(other.id)
+            return simple(node.value) and any(isinstance(a, Optimizer) for a in found)
+    return False
