@@ -122,6 +122,11 @@ def switch(m: Machine, reader: Frame, node: t.Expression, args: Args) -> Value:
     )
 
 
+def select(m: Machine, reader: Frame, node: t.Expression, args: Args) -> Value:
+    """`jmp.select_tree(pred, a, b)`: one of two trees, array by array."""
+    return join(args.get(1, "a"), args.get(2, "b")) or OTHER
+
+
 def map_(m: Machine, reader: Frame, node: t.Expression, args: Args) -> Value:
     """Python's `map`."""
     items = [elements(m, reader, v) for v, _ in args.positional[1:]]

@@ -14,6 +14,7 @@ from flax2optax.codemod.infer.control import (
     lax_map,
     map_,
     scan,
+    select,
     switch,
 )
 from flax2optax.codemod.infer.gathering import (
@@ -89,6 +90,7 @@ HANDLERS: dict[str, Handler] = {
     "jax.lax.cond": cond,
     "jax.lax.switch": switch,
     "jax.lax.map": lax_map,
+    "jmp.select_tree": select,
     "builtins.map": map_,
     "jax.eval_shape": eval_shape,
     "operator.attrgetter": attrgetter,

@@ -16,6 +16,7 @@ from flax2optax.codemod.infer.tables import (
     ARRAYS,
     HARMLESS,
     LEAVES,
+    OBJECTS,
     OPENS,
     PARTIALS,
     RESTORE,
@@ -79,6 +80,8 @@ def call_external(
         return OTHER
     if name in ARRAYS:
         return one(Array())
+    if name in OBJECTS:
+        return one(External(OBJECTS[name]))
     from flax2optax.codemod.infer.handlers import HANDLERS
 
     handler = HANDLERS.get(name)

@@ -29,7 +29,7 @@ WRAPPERS = frozenset({
 
 SAVES = frozenset({
     "flax.training.checkpoints.save_checkpoint", "flax.training.checkpoints.save_checkpoint_multiprocess",
-    "flax.serialization.to_bytes", "flax.serialization.msgpack_serialize",
+    "flax.serialization.to_bytes", "flax.serialization.msgpack_serialize", "clu.checkpoint.Checkpoint().save",
 })  # fmt: skip
 
 
@@ -90,6 +90,15 @@ RESTORE = {
     "flax.training.checkpoints.restore_checkpoint": (1, "target"),
     "flax.serialization.from_state_dict": (0, "target"),
     "flax.serialization.from_bytes": (0, "target"),
+    "clu.checkpoint.Checkpoint().restore": (0, "state"),
+    "clu.checkpoint.Checkpoint().restore_or_initialize": (0, "state"),
+}
+
+
+# Classes of libraries whose objects' methods are listed above, under one name.
+OBJECTS = {
+    "clu.checkpoint.Checkpoint": "clu.checkpoint.Checkpoint()",
+    "clu.checkpoint.MultihostCheckpoint": "clu.checkpoint.Checkpoint()",
 }
 
 
