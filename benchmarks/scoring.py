@@ -197,6 +197,12 @@ def uses(text: str) -> list[int]:
     except (SyntaxError, ValueError):
         return []
     bound = imported(tree)
+    whole = "flax" in {
+        (alias.asname or alias.name).split(".")[0]
+        for node in ast.walk(tree)
+        if isinstance(node, ast.Import)
+        for alias in node.names
+    }
     names = {
         node.id: node.lineno
         for node in ast.walk(tree)
@@ -207,7 +213,7 @@ def uses(text: str) -> list[int]:
         node.lineno
         for node in ast.walk(tree)
         if (isinstance(node, ast.Name) and node.id in bound and isinstance(node.ctx, ast.Load))
-        or (isinstance(node, ast.Attribute) and ast.unparse(node) == "flax.optim")
+        or (whole and isinstance(node, ast.Attribute) and ast.unparse(node) == "flax.optim")
     }
     return sorted(idle | used)
 

@@ -1,6 +1,6 @@
 """A use of the old API whose receiver is not known is told, and stops its file."""
 
-from migration import check_refused
+from migration import check_refused, migrated, text_of, told
 
 HEAD = (
     "from flax import optim\n\n\ndef make(params):\n  return optim.Adam(1e-3).create(params)\n\n\n"
@@ -31,3 +31,26 @@ def test_an_optimizer_that_is_unpacked():
         "  definition, state, target = optim.Adam(1e-3).create(params)\n  return target\n",
         "FXO309",
     )
+
+
+IDLE = """\
+from flax import optim as unused
+import flax.optim as optim
+
+
+def make(params):
+  return optim.Adam(0.1).create(params){field}
+"""
+
+
+def test_an_import_that_nothing_uses_in_a_file_that_is_stopped():
+    before = IDLE.format(field=".state.param_states")
+    found = {(one.code, one.location.line) for one in told(migrated(before, todo=False))}
+    assert ("FXO101", 1) in found
+
+
+def test_an_import_that_nothing_uses_goes_with_the_others():
+    before = IDLE.format(field="")
+    outcome = migrated(before, todo=False)
+    assert told(outcome) == []
+    assert "flax" not in text_of(outcome, before).replace("flax.training", "")

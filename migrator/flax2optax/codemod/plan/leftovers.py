@@ -1,4 +1,4 @@
-"""Imports of flax.optim in files that do not use it: nothing of such a file can be imported any more either."""
+"""Imports of flax.optim that a file does not use: nothing of such a file can be imported any more either."""
 
 from __future__ import annotations
 
@@ -12,11 +12,14 @@ GONE = "flax.optim"
 
 
 def plan_leftovers(draft: Draft) -> None:
-    """Find imports in files that no flow has anything to do with; whoever imports them from there goes along."""
+    """Find imports in files that no flow has anything to do with, and idle ones in others.
+
+    Whoever imports them from there goes along.
+    """
     concerned = {path for flow in draft.flows.values() for path in flow.files}
     program = draft.facts.program
     for path, module in list(program.modules.items()):
-        found = [] if path in concerned else list(_imports(module))
+        found = [a for a in _imports(module) if path not in concerned or _is_idle(module, a)]
         if not found:
             continue
         flow = draft.file_flow(module)
@@ -34,6 +37,11 @@ def _imports(module: t.Module) -> Iterator[t.Alias]:
             full = statement.full(alias)
             if full == GONE or full.startswith(GONE + "."):
                 yield alias
+
+
+def _is_idle(module: t.Module, alias: t.Alias) -> bool:
+    """Whether no line of the file reads what an import binds."""
+    return alias.bound not in module.names
 
 
 def _is_exported(module: t.Module, name: str) -> bool:
