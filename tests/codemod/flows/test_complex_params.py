@@ -50,7 +50,9 @@ def program(optimizer: str, start: str) -> str:
     return PROGRAM.replace("OPTIMIZER", optimizer).replace("START", start)
 
 
-@pytest.mark.parametrize("optimizer", ["Adam(0.1)", "RMSProp(0.1)", "LAMB(0.1)", "Adafactor(0.1)"])
+@pytest.mark.parametrize(
+    "optimizer", ["AdaBelief(0.1)", "RMSProp(0.1)", "LAMB(0.1)", "Adafactor(0.1)"]
+)
 def test_it_waits_for_a_word_and_rightly_so(optimizer: str, tmp_path: Path) -> None:
     before = program(optimizer, COMPLEX)
     outcome = migrated(before, todo=False)
@@ -77,6 +79,36 @@ def test_the_others_train_complex_params_alike(optimizer: str, tmp_path: Path) -
     assert compared(before, text_of(outcome, before), tmp_path)
 
 
+ADAMS = {
+    "plain": ("Adam(0.1)", ""),
+    "all of its arguments": ("Adam(0.1, 0.8, 0.99, 1e-6)", ""),
+    "with decay": ("Adam(0.1, beta2=0.9, weight_decay=0.05)", ""),
+    "a rate from the step": ("Adam(beta1=0.8)", ", learning_rate=0.05"),
+    "decay and a rate from the step": ("Adam(weight_decay=0.1)", ", learning_rate=0.05"),
+    "both rates": ("Adam(0.3)", ", learning_rate=0.05"),
+}
+
+
+@pytest.mark.parametrize("start", [COMPLEX, "jnp.array([1., -3.]) + 0 * 1j", REAL + " * abs(1j)"])
+@pytest.mark.parametrize(("optimizer", "rate"), ADAMS.values(), ids=ADAMS)
+def test_adam_is_written_so_that_it_squares_as_flax_did(
+    optimizer: str, rate: str, start: str, tmp_path: Path
+) -> None:
+    before = program(optimizer, start).replace("(grads)", f"(grads{rate})")
+    outcome = migrated(before)
+    assert told(outcome) == []
+    after = text_of(outcome, before)
+    assert " scale_by_adam(" in after
+    assert compared(before, after, tmp_path)
+
+
+def test_adam_whose_arguments_are_computed_waits_for_a_word() -> None:
+    before = "import settings\n" + program("Adam(**settings.read())", COMPLEX)
+    outcome = migrated(before, todo=False)
+    assert not outcome.changes
+    assert any("complex numbers" in one.help for one in told(outcome))
+
+
 @pytest.mark.parametrize(
     ("model", "applied"),
     [
@@ -88,13 +120,13 @@ def test_the_others_train_complex_params_alike(optimizer: str, tmp_path: Path) -
     ],
 )
 def test_complex_params_of_a_model_in_another_file(model: str, *, applied: bool) -> None:
-    trained = "import model\n" + program("Adam(0.1)", REAL)
+    trained = "import model\n" + program("RMSProp(0.1)", REAL)
     outcome = migrated_project({"train.py": trained, "model.py": model}, todo=False)
     assert bool(outcome.changes) == applied
 
 
 @pytest.mark.parametrize("between", [None, "import model\n"])
 def test_the_model_of_another_program_does_not_matter(between: str | None) -> None:
-    texts = {"train.py": "import net\n" + program("Adam(0.1)", REAL), "model.py": MODEL}
+    texts = {"train.py": "import net\n" + program("RMSProp(0.1)", REAL), "model.py": MODEL}
     outcome = migrated_project({**texts, "net.py": between or ""}, todo=False)
     assert bool(outcome.changes) == (between is None)

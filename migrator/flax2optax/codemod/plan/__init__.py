@@ -22,7 +22,7 @@ from flax2optax.codemod.infer.values import (
 )
 from flax2optax.codemod.outcome import Form
 from flax2optax.codemod.plan.clips import ClipFold, find_clips
-from flax2optax.codemod.plan.complex_params import doubt_complex_params
+from flax2optax.codemod.plan.complex_params import complex_flows, doubt_complex_params
 from flax2optax.codemod.plan.constructors import Rate
 from flax2optax.codemod.plan.decide import decide
 from flax2optax.codemod.plan.draft import Draft
@@ -101,6 +101,9 @@ def _flow_facts(
         if use.flow is not None:
             found.setdefault(facts.flows.find(use.flow), []).append(use)
     roots = {facts.flows.find(site) for site in facts.flows.parent}
+    owner = facts.program.owner
+    paths = {root: {owner(use.node.id).path for use in found.get(root, ())} for root in roots}
+    complex_ = complex_flows(facts, paths)
     result = {}
     for root in roots:
         its = found.get(root, [])
@@ -114,8 +117,9 @@ def _flow_facts(
         )
         made = tuple(use for use in its if use.kind == "construct")
         result[root] = FlowFacts(
-            how.rate, _bare(facts, its), front, how.overridden, how.groups, made, axis
-        )
+            how.rate, _bare(facts, its), front, how.overridden, how.groups, made,
+            root in complex_, axis,
+        )  # fmt: skip
     return result
 
 

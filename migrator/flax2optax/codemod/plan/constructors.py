@@ -26,6 +26,9 @@ class Rate(StrEnum):
     UPDATE = "update"  # in the transformation, whose update takes what every step gives
 
 
+_OF_COMPLEX = (
+    "The program has complex numbers, which flax.optim squared; Optax squares their magnitudes."
+)
 UNSCALED = frozenset({Rate.STEP, Rate.MIXED, Rate.GROUPS})
 
 
@@ -83,11 +86,14 @@ def build(
     optax: str = "optax",
     overridden: Sequence[str] = (),
     spread: Spread = MappingProxyType({}),
+    *,
+    squares: bool = False,
 ) -> Built:
-    """The Optax expression of `flax.optim.<name>(…)`; raises `CannotBuild`."""
+    """The Optax expression of `flax.optim.<name>(…)`, one that `squares` complex gradients if asked; raises `CannotBuild`."""
     try:
         positional, keywords = _arguments(name, node, spread)
-        return _build(name, node, bind(RULES[name], positional, keywords), rate, optax, overridden)
+        arguments = bind(RULES[name], positional, keywords)
+        return _build(name, node, arguments, rate, optax, overridden, squares=squares)
     except RuleError as error:
         code = "FXO203" if "learning_rate" in str(error) else "FXO202"
         raise CannotBuild(code, str(error)) from error
@@ -100,6 +106,8 @@ def _build(
     rate: Rate,
     optax: str,
     overridden: Sequence[str],
+    *,
+    squares: bool,
 ) -> Built:
     rule = RULES[name]
     fixed = {
@@ -112,19 +120,35 @@ def _build(
     if rate in (Rate.STATE, Rate.UPDATE):
         _check_captured(node, set(traced), name)
     variant = choose(rule, {**literals, **traced} if rate is Rate.STATE else literals)
-    needs = variant.needs
+    needs, note = variant.needs, variant.note
     if rate is Rate.STATE:
         text = _injected(name, variant, arguments, traced)
     elif rate is Rate.UPDATE:
         body = render(variant.write, {**arguments, **traced}, defaults(rule))
         text = f"with_given_rate(lambda {', '.join(traced)}: {body})"
         needs = (*needs, "with_given_rate")
+    elif squares:
+        text = _squared(variant, arguments, defaults(rule), rate)
+        needs, note = (*needs, "scale_by_adam"), _OF_COMPLEX
     else:
         text = render(_template(name, variant, rate), arguments, defaults(rule))
     if optax != "optax":
         text = re.sub(r"\boptax\.", f"{optax}.", text)
     imports = ["optax", *(["jax.numpy"] if "jnp." in text else [])]
-    return Built(_pieces(_soft(text), node), needs, variant.note, tuple(imports))
+    return Built(_pieces(_soft(text), node), needs, note, tuple(imports))
+
+
+def _squared(
+    variant: Variant, arguments: dict[str, str], known: Mapping[str, str], rate: Rate
+) -> str:
+    """Adam with the written-in scaling; its state has the structure of Optax's."""
+    assert variant.unscaled is not None
+    scaled = variant.unscaled.replace("optax.scale_by_adam(", "scale_by_adam(")
+    if rate is Rate.CONSTRUCTOR:
+        parts = scaled.removeprefix("optax.chain(")
+        parts = parts if parts is scaled else parts.removesuffix(")")
+        scaled = f"optax.chain({parts}, optax.scale_by_learning_rate({{learning_rate}}))"
+    return render(scaled, arguments, known)
 
 
 def _check_captured(node: t.Call, traced: set[str], name: str) -> None:

@@ -83,8 +83,11 @@ def _build(draft: Draft, module: t.Module, use: Occurrence, name: str, known: Fl
     except CannotBuild:
         _by_arguments(draft, module, use, name, known)
         return
+    squares = known.complex and name == "Adam" and rate in (Rate.CONSTRUCTOR, *UNSCALED)
+    if squares:
+        draft.squared.add(use.node.id)
     try:
-        built = build(name, use.node, rate, optax, known.overridden, spread)
+        built = build(name, use.node, rate, optax, known.overridden, spread, squares=squares)
     except CannotBuild as error:
         if any(a.star and a.value.id not in spread for a in use.node.args):
             _by_arguments(draft, module, use, name, known)

@@ -28,6 +28,8 @@ class Draft:
     flows: dict[NodeId, FlowPlan] = field(default_factory=dict)
     # Per module, names that flows bind and that must last: the id of their scope, the name, the flow.
     claims: dict[NodeId, list[tuple[NodeId, str, NodeId]]] = field(default_factory=dict)
+    # Constructor calls that are written so that complex gradients are squared as in flax.
+    squared: set[NodeId] = field(default_factory=set)
     _taken: dict[NodeId, set[str]] = field(default_factory=dict)
 
     def flow(self, site: NodeId) -> FlowPlan:

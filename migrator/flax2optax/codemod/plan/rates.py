@@ -26,6 +26,7 @@ class FlowFacts:
     overridden: tuple[str, ...] = ()
     groups: int = 0  # how many groups are given a rate of their own
     made: tuple[Occurrence, ...] = ()  # the constructor calls
+    complex: bool = False  # params may be complex numbers
     axis: str = ""  # the axis over which `replicate()` made the steps average their gradients
 
 
