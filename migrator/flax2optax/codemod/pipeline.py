@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -86,14 +86,15 @@ def _decided(
         flow.id += one.mark
     places = Places(facts.program, one.files)
     _hold(planned, places, options)
-    return facts, planned, places, _rewritten(planned, places, one.root, options)
+    return facts, planned, places, _rewritten(facts, planned, places, one.root, options)
 
 
 def _planned(
-    files: ProgramFiles, root: str, options: Options, read: Read
+    files: ProgramFiles, root: str, options: Options, read: Read, opened: Iterable[str] = ()
 ) -> tuple[OptimizerFacts, MigrationPlan]:
+    """Infer and plan; `opened` are files that will be needed besides the named ones."""
     program = Program(files.named, files.paths, read, os.path.realpath(root))
-    facts = infer(program, files.named)
+    facts = infer(program, tuple(dict.fromkeys((*files.named, *opened))))
     return facts, plan(facts, unsafe=options.unsafe, form=options.form)
 
 
@@ -107,13 +108,15 @@ def _hold(planned: MigrationPlan, places: Places, options: Options) -> None:
 
 
 def _rewritten(
-    planned: MigrationPlan, places: Places, root: str, options: Options
+    facts: OptimizerFacts, planned: MigrationPlan, places: Places, root: str, options: Options
 ) -> dict[str, str]:
     """Rewrite until what is left passes its own check; what does not is left as it was."""
 
     def plan_again(read: Read) -> tuple[MigrationPlan, Callable[[int], str]]:
-        facts, again = _planned(places.files, root, options, read)
-        return again, lambda node: facts.program.owner(node).path
+        whole = all(flow.applied for flow in planned.flows)  # then there is nothing left to follow
+        opened = () if whole else tuple(sorted(facts.machine.open))
+        changed, again = _planned(places.files, root, options, read, opened)
+        return again, lambda node: changed.program.owner(node).path
 
     while True:
         texts = rewrite(planned, places)
