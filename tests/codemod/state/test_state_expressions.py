@@ -78,3 +78,32 @@ def test_an_item_of_a_definition_which_optax_has():
         ),
         "FXO309",
     )
+
+
+ASKED = """
+params = optimizer.target if hasattr(optimizer, {name}) else optimizer['target']
+grads = jax.grad(loss_fn)(params, x)
+return optimizer.apply_gradient(grads, learning_rate=lr)
+"""
+
+
+@pytest.mark.parametrize(
+    "old, new", [("target", "params"), ("state", "opt_state"), ("optimizer_def", "tx")]
+)
+def test_a_question_for_a_field_is_one_for_its_new_name(old, new, tmp_path):
+    before = program(ASKED.format(name=repr(old)))
+    assert f"if hasattr(optimizer, '{new}') else" in trains_the_same(before, tmp_path)
+
+
+STRANGE = {
+    "a method": "hasattr(optimizer, 'apply_gradient')",
+    "a computed name": "hasattr(optimizer, 'tar' + str('get'))",
+    "a field of something that may be a record": "hasattr(optimizer if RATE > 1. else Box(), 'target')",
+    "of a definition": "hasattr(optimizer.optimizer_def, 'state')",
+}
+
+
+@pytest.mark.parametrize("asked", STRANGE.values(), ids=STRANGE)
+def test_a_question_that_optax_answers_otherwise(asked):
+    step = f"if {asked}:\n  lr = lr / 2.\nreturn optimizer.apply_gradient(grads, learning_rate=lr)"
+    refused(program(step, head="class Box:\n  target = 3"), "FXO309")

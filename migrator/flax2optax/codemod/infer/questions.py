@@ -14,10 +14,12 @@ from flax2optax.codemod.infer.objects import (
     family,
     store_attribute,
 )
+from flax2optax.codemod.infer.stored import Restored
 from flax2optax.codemod.infer.values import (
     NOTHING,
     OTHER,
     UNKNOWN,
+    Array,
     Atom,
     ClassRef,
     Container,
@@ -28,6 +30,7 @@ from flax2optax.codemod.infer.values import (
     ModuleRef,
     Optimizer,
     OptimizerClass,
+    Other,
     Part,
     Partial,
     Value,
@@ -76,10 +79,24 @@ def _any_attribute(m: Machine, reader: Frame, node: t.Expression, atom: Atom) ->
 
 
 def hasattr_(m: Machine, reader: Frame, node: t.Expression, args: Args) -> Value:
-    """A question to an optimizer is answered otherwise by a TrainState."""
-    if lost := _own(args.get(0)):
+    """A question to an optimizer is answered otherwise by a TrainState, unless it is for a field that has a new name."""
+    lost = _own(args.get(0))
+    plain = all(type(a) in _NEVER_ASKED for a in args.get(0) - lost)
+    fields = {a.value for a in args.get(1) if isinstance(a, Literal)}
+    if lost and not (
+        plain
+        and fields <= FIELDS.keys()
+        and len(fields) == len(args.get(1)) == 1
+        and all(isinstance(a, Optimizer) for a in lost)
+    ):
         return escape(m, reader, node, "hasattr", Args([(lost, 0)]))
     return OTHER
+
+
+# The fields of an optimizer and of the TrainState that it becomes.
+FIELDS = {"target": "params", "state": "opt_state", "optimizer_def": "tx"}
+# What may stand beside an optimizer and has neither of its fields nor of a TrainState's.
+_NEVER_ASKED = (Container, Literal, Other, Restored, Array)
 
 
 def isinstance_(m: Machine, reader: Frame, node: t.Expression, args: Args) -> Value:

@@ -17,11 +17,12 @@ def rated_groups(
     assert isinstance(use.node, t.Call) and use.flow is not None
     flow = draft.flow(use.flow)
     pairs = [a.value for a in use.node.args]
-    if len(pairs) != known.groups or not all(map(_is_pair, use.node.args)):
+    own = known.rate is Rate.UPDATE  # each group's update takes a rate, and only those that it has
+    told_apart = all(map(_is_pair, use.node.args)) and (own or len(pairs) == known.groups)
+    if not told_apart:
         message = "the steps give each group a learning rate, and the groups cannot be told apart"
         draft.stop(flow, "FXO502", use.node.id, message)
         return None
-    own = known.rate is Rate.UPDATE  # each group's update takes a rate
     draft.support(flow, module, "with_group_rate" if own else "scale_by_group_rate")
     optax = draft.library(flow, module, "optax")
     written = pieces(called, "(")

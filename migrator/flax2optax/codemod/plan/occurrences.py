@@ -84,6 +84,10 @@ def _call(facts: OptimizerFacts, node: t.Call, above: tuple[Node, ...]) -> Itera
     targets = [a for a in callee if isinstance(a, Part) and a.kind == "target"]
     if targets:  # only a `flax.nn.Model` could be called
         yield Occurrence("called", node, above, targets[0].site)
+    if External("builtins.hasattr") in callee and len(node.args) == 2:
+        asked = site_of(facts.value(node.args[0].value.id), Optimizer)
+        if asked is not None:
+            yield Occurrence("asked", node, above, asked)
     for atom in callee:
         if isinstance(atom, Attr) and atom.name == "create" and isinstance(atom.of, Definition):
             kind = "create" if isinstance(node.func, t.Attribute) else "create_indirect"

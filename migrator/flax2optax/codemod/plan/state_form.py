@@ -7,6 +7,7 @@ from collections.abc import Callable
 
 from flax2optax.codemod.index import tree as t
 from flax2optax.codemod.index.tree import NodeId
+from flax2optax.codemod.infer.questions import FIELDS
 from flax2optax.codemod.plan.classes import in_annotation, is_variable, plan_class_value
 from flax2optax.codemod.plan.clips import chained
 from flax2optax.codemod.plan.computed import is_looked_up, plan_lookup
@@ -101,6 +102,21 @@ def _target(
     flow = draft.flow(use.flow)
     draft.find(flow, "FXO303", use.node.id, "`Optimizer.target` is `params` in Optax's terms")
     draft.edit(flow, Replace(use.node.attr_id, ("params",)))
+
+
+def _asked(
+    draft: Draft, module: t.Module, use: Occurrence, of: Callable[[NodeId], FlowFacts]
+) -> None:
+    """`hasattr(optimizer, 'target')`; a question for anything else has stopped the flow."""
+    assert isinstance(use.node, t.Call) and use.flow is not None
+    asked, flow = use.node.args[1].value, draft.flow(use.flow)
+    new = FIELDS.get(str(asked.value)) if isinstance(asked, t.Constant) else None
+    if new is None or not isinstance(asked, t.Constant):
+        message = "the name of the field that is asked for is computed"
+        draft.stop(flow, "FXO309", use.node.id, message)
+        return
+    draft.find(flow, "FXO303", use.node.id, f"`Optimizer.{asked.value}` is `{new}` of a TrainState")
+    draft.edit(flow, Replace(asked.id, (repr(new),)))
 
 
 def _step(
@@ -317,6 +333,7 @@ _HANDLERS: dict[str, _Handler] = {
     "create_value": _create_value,
     "create_indirect": lambda draft, module, use, of: None,
     "target": _target,
+    "asked": _asked,
     "step": _step,
     "apply": _apply,
     "replace": _replace,
