@@ -11,6 +11,7 @@ from flax2optax.codemod.infer.values import (
     Container,
     External,
     Literal,
+    Numbers,
     Partial,
     TupleOf,
     Value,
@@ -39,6 +40,11 @@ def sum_(m: Machine, reader: Frame, node: t.Expression, args: Args) -> Value:
         return escape(m, reader, node, "sum", args)
     m.store(node.id, "*", elements(m, reader, lists))
     return one(Container(node.id, "list"))
+
+
+def range_(m: Machine, reader: Frame, node: t.Expression, args: Args) -> Value:
+    """Numbers in a row."""
+    return one(Numbers())
 
 
 def enumerate_(m: Machine, reader: Frame, node: t.Expression, args: Args) -> Value:

@@ -23,6 +23,7 @@ from flax2optax.codemod.infer.gathering import (
     namedtuple,
     namespace,
     next_,
+    range_,
     sum_,
     zip_,
 )
@@ -114,6 +115,7 @@ HANDLERS: dict[str, Handler] = {
     "builtins.globals": everything_here,
     "builtins.locals": everything_here,
     "builtins.enumerate": enumerate_,
+    "builtins.range": range_,
     "builtins.next": next_,
     "builtins.dict": dict_,
     "flax.core.FrozenDict": dict_,

@@ -81,6 +81,7 @@ class Machine:
         self.dynamic: dict[NodeId, str] = {}  # places where a name of flax.optim is computed
         # Calls that put the leaves of optimizers in a row, by the order of the tree's structure.
         self.flattened: dict[NodeId, Value] = {}
+        self.rebuilt: dict[NodeId, Value] = {}  # calls that build optimizers from such rows
         self.definitions: dict[NodeId, Value] = {}  # constructor call -> its class
         self.queue: deque[Frame] = deque()
         self.depth = 0

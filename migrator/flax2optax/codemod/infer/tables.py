@@ -55,7 +55,6 @@ ARRAYS = frozenset(
         f"jax.numpy.{made}"
         for made in ("array", "zeros", "ones", "full", "arange", "linspace", "eye", "empty")
     ]
-    + ["builtins.range"]
     + [
         f"jax.random.{made}"
         for made in ("normal", "uniform", "truncated_normal", "laplace", "gumbel")

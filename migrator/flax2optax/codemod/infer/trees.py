@@ -11,9 +11,9 @@ from flax2optax.codemod.infer.tables import TREE_MAP
 from flax2optax.codemod.infer.values import (
     OTHER,
     UNKNOWN,
-    Array,
     Container,
     External,
+    Numbers,
     Partial,
     TupleOf,
     Value,
@@ -82,10 +82,20 @@ def unflatten(m: Machine, reader: Frame, node: t.Expression, args: Args) -> Valu
         for a in structures
         if isinstance(a, Partial) and a.function == External(STRUCTURE)
     ]
-    return join(*found) or escape(m, reader, node, "tree_unflatten", args)
+    if not found:
+        return escape(m, reader, node, "tree_unflatten", args)
+    return _rebuilt(m, reader, node, join(*found))
 
 
 def unflattened(m: Machine, reader: Frame, node: t.Expression, args: Args) -> Value:
     """`treedef.unflatten(leaves)`; a tree of the numbers of the leaves is none of optimizers."""
-    numbers = all(isinstance(atom, Array) for atom in args.get(1, "leaves"))
-    return OTHER if numbers else args.get(0)
+    leaves = args.get(1, "leaves")
+    if leaves and all(isinstance(atom, Numbers) for atom in leaves):
+        return OTHER
+    return _rebuilt(m, reader, node, args.get(0))
+
+
+def _rebuilt(m: Machine, reader: Frame, node: t.Expression, tree: Value) -> Value:
+    """A tree of the same structure, whose leaves may have been stored in flax's order."""
+    m.rebuilt[node.id] = frozenset(carried(m, reader, tree, instances=True))
+    return tree

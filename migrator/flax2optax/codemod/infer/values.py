@@ -31,6 +31,11 @@ class Array(Other):
 
 
 @dataclass(frozen=True, slots=True)
+class Numbers(Array):
+    """The numbers of a `range`."""
+
+
+@dataclass(frozen=True, slots=True)
 class Made(Other):
     """What a function of a file that is not read into returned: a function or an object of that file, perhaps."""
 

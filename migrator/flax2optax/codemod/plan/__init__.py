@@ -10,6 +10,7 @@ from flax2optax.codemod.index import tree as t
 from flax2optax.codemod.index.tree import NodeId
 from flax2optax.codemod.index.walk import everything, walk
 from flax2optax.codemod.infer import OptimizerFacts
+from flax2optax.codemod.infer.flows import sites
 from flax2optax.codemod.infer.objects import family
 from flax2optax.codemod.infer.values import (
     Array,
@@ -104,6 +105,7 @@ def _flow_facts(
     owner = facts.program.owner
     paths = {root: {owner(use.node.id).path for use in found.get(root, ())} for root in roots}
     complex_ = complex_flows(facts, paths)
+    rows = {facts.flows.find(one) for v in facts.machine.rebuilt.values() for one in sites(v)}
     result = {}
     for root in roots:
         its = found.get(root, [])
@@ -118,7 +120,7 @@ def _flow_facts(
         made = tuple(use for use in its if use.kind == "construct")
         result[root] = FlowFacts(
             how.rate, _bare(facts, its), front, how.overridden, how.groups, made,
-            root in complex_, axis,
+            root in complex_, root in rows, axis,
         )  # fmt: skip
     return result
 

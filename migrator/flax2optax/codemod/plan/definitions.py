@@ -19,7 +19,7 @@ from flax2optax.codemod.plan.constructors import (
 )
 from flax2optax.codemod.plan.custom import plan_custom, plan_own_state
 from flax2optax.codemod.plan.draft import Draft, pieces
-from flax2optax.codemod.plan.edits import Replace
+from flax2optax.codemod.plan.edits import FlowPlan, Pieces, Replace
 from flax2optax.codemod.plan.group_rates import rated_groups
 from flax2optax.codemod.plan.keywords import resolve
 from flax2optax.codemod.plan.occurrences import Occurrence
@@ -44,8 +44,10 @@ def plan_construct(
             draft.stop(
                 flow, "FXO205", use.node.id, f"`flax.optim.{atom.name}` is constructed directly"
             )
-        elif atom.lookup:
-            continue  # what it is looked up in takes its arguments
+        elif atom.lookup:  # what it is looked up in takes its arguments
+            if of(use.flow).in_rows:
+                whole = _counted(draft, module, flow, pieces(use.node.id))
+                draft.edit(flow, Replace(use.node.id, whole))
         elif atom.class_:
             plan_custom(draft, module, use, atom.class_, of(use.flow))
         elif atom.name not in RULES:
@@ -109,8 +111,26 @@ def _build(draft: Draft, module: t.Module, use: Occurrence, name: str, known: Fl
     elif known.rate is Rate.GROUPS and use.node.id in _held(draft, "definition"):
         message = f"this {name} is a group of a MultiOptimizer, and an optimizer of its own"
         draft.stop(flow, "FXO502", use.node.id, message)
+    if _fits_flax(known, name, rate):
+        written = _counted(draft, module, flow, written)
     need(draft, module, use, built)
     draft.edit(flow, Replace(use.node.id, written))
+
+
+def _fits_flax(known: FlowFacts, name: str, rate: Rate) -> bool:
+    """Whether arrays that were stored in flax's order would be taken for others, since their number is the same."""
+    return known.in_rows and name in _UNCOUNTED and rate is not Rate.STATE
+
+
+def _counted(draft: Draft, module: t.Module, flow: FlowPlan, written: Pieces) -> Pieces:
+    """The same transformation with one more array in its state."""
+    draft.support(flow, module, "counted")
+    optax = draft.library(flow, module, "optax")
+    return pieces(f"{optax}.chain(\v", *written, ",\v counted())")
+
+
+# Optax's states of these have as many arrays as flax's, in another order.
+_UNCOUNTED = frozenset({"Momentum", "RMSProp", "Adagrad", "Adadelta", "LARS", "WeightNorm"})
 
 
 def _by_arguments(
@@ -125,6 +145,9 @@ def _by_arguments(
         draft.stop(flow, error.code, use.node.id, str(error))
         return
     draft.edit(flow, Replace(use.node.func.id, (function,)))
+    if _fits_flax(known, name, known.rate):
+        whole = _counted(draft, module, flow, pieces(use.node.id))
+        draft.edit(flow, Replace(use.node.id, whole))
 
 
 def need(draft: Draft, module: t.Module, use: Occurrence, built: Built) -> None:

@@ -43,6 +43,8 @@ def choose_explicit(
         try:
             if paths & typed:
                 raise NotExplicit(found[0].node.id, "its type is written out")
+            if known[root].in_rows:
+                raise NotExplicit(found[0].node.id, "its leaves are put in a row")
             _explicit(draft, passages, root, found, known[root], clips.get(root))
         except NotExplicit as refusal:
             if forced:

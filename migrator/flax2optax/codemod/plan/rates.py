@@ -27,6 +27,7 @@ class FlowFacts:
     groups: int = 0  # how many groups are given a rate of their own
     made: tuple[Occurrence, ...] = ()  # the constructor calls
     complex: bool = False  # params may be complex numbers
+    in_rows: bool = False  # it may be built from leaves that were stored in flax's order
     axis: str = ""  # the axis over which `replicate()` made the steps average their gradients
 
 
