@@ -9,7 +9,7 @@ from .types import Support
 
 SOURCE = """\
 def counted():
-  \"\"\"flax.optim.Optimizer: one array more, so that rows in its order do not fit.\"\"\"
+  \"\"\"flax.optim.Optimizer: an array more, so that its rows do not fit.\"\"\"
   def init(params):
     del params
     return optax.ScaleByScheduleState(count=jnp.zeros([], jnp.int32))
