@@ -55,3 +55,53 @@ def test_what_two_classes_make_is_one_flow():
     outcome = migrated_project({**MODULES, "config.py": other}, todo=False)
     assert told(outcome) == []
     assert text_of(outcome, other, "config.py").count("inject_hyperparams") == 2
+
+
+BASE = """\
+class Model:
+  def restore(self, state, other):
+    return state
+
+
+class Classifier(Model):
+  pass
+"""
+OWN = """\
+import flax
+from base import Classifier
+
+
+class Residual(Classifier):
+  def restore(self, state, other):
+    return state.replace(optimizer=state.optimizer.replace(target=other.optimizer.target))
+"""
+STATE = """\
+import flax
+from flax import optim
+
+
+@flax.struct.dataclass
+class State:
+  optimizer: optim.Optimizer
+
+
+def train(model, params, grads):
+  state = State(optimizer=optim.Adam(0.1).create(params))
+  state = model.restore(state, state)
+  return state.replace(optimizer=state.optimizer.apply_gradient(grads))
+"""
+MAIN = """\
+import base
+import state
+
+
+def main(model: base.Model, params, grads):
+  return state.train(model, params, grads)
+"""
+
+
+def test_a_method_that_replaces_one_that_gets_an_optimizer():
+    modules = {"base.py": BASE, "own.py": OWN, "state.py": STATE, "main.py": MAIN}
+    outcome = migrated_project(modules, todo=False)
+    assert told(outcome) == []
+    assert "replace(params=other.optimizer.params)" in text_of(outcome, OWN, "own.py")

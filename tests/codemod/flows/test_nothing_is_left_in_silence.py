@@ -1,6 +1,6 @@
 """A use of the old API whose receiver is not known is told, and stops its file."""
 
-from migration import check_refused, migrated, text_of, told
+from migration import check_refused, migrated, migrated_project, text_of, told
 
 HEAD = (
     "from flax import optim\n\n\ndef make(params):\n  return optim.Adam(1e-3).create(params)\n\n\n"
@@ -54,3 +54,45 @@ def test_an_import_that_nothing_uses_goes_with_the_others():
     outcome = migrated(before, todo=False)
     assert told(outcome) == []
     assert "flax" not in text_of(outcome, before).replace("flax.training", "")
+
+
+STATE = """\
+import flax
+from flax import optim
+
+
+@flax.struct.dataclass
+class State:
+  optimizer: optim.Optimizer
+  step: int
+
+
+def make(params):
+  return State(optimizer=optim.Adam(0.1).create(params), step=0)
+
+
+def train(state, grads):
+  return state.replace(optimizer=state.optimizer.apply_gradient(grads))
+"""
+READER = """\
+import flax
+
+
+def restore({name}, other):
+  params = flax.core.unfreeze(other.optimizer.target)
+  return {name}.replace(optimizer={name}.optimizer.replace(target=params))
+"""
+
+
+def test_a_file_that_nothing_leads_to_reads_a_record():
+    modules = {"state.py": STATE, "reader.py": READER.format(name="state")}
+    outcome = migrated_project(modules, todo=False)
+    assert told(outcome) == []
+    assert "unfreeze(other.optimizer.params)" in text_of(outcome, "", "reader.py")
+
+
+def test_a_file_that_nothing_leads_to_reads_what_may_be_one_of_two():
+    other = STATE.replace("State", "Other").replace("step: int", "step: int\n  rng: int")
+    modules = {"state.py": STATE, "other.py": other, "reader.py": READER.format(name="state")}
+    found = told(migrated_project(modules, todo=False))
+    assert {(one.code, one.location.path) for one in found} >= {("FXO310", "reader.py")}

@@ -18,7 +18,7 @@ from flax2optax.codemod.infer.flows import Union, flows
 from flax2optax.codemod.infer.interpret import run_frame
 from flax2optax.codemod.infer.library import call_free
 from flax2optax.codemod.infer.machine import Frame, Machine
-from flax2optax.codemod.infer.neighbours import importers, touched
+from flax2optax.codemod.infer.neighbours import importers, overridden, readers, touched
 from flax2optax.codemod.infer.objects import (
     class_member,
     declared_fields,
@@ -63,14 +63,18 @@ def infer(program: Program, paths: tuple[str, ...]) -> OptimizerFacts:
     """Analyse the files `paths` and everything they import."""
     believed: dict[tuple[NodeId, str], Value] = {}
     really: frozenset[NodeId] = frozenset()
+    paths = (*paths, *readers(program, set(paths)))
     for _ in range(MAX_PASSES):
         m = _pass(program, paths, believed, really)
         # What was called for real in one pass need not be imagined in the next.
         grown = _believe(m, believed)
         called = frozenset(m.really_called)
         through, opened = touched(m), set(paths)
+        inherited, methods = overridden(m)
         wanted = (m.wanted | through.keys()) - opened
-        found = tuple(dict.fromkeys((*importers(program, through, opened), *sorted(wanted))))
+        near = importers(program, through, opened)
+        heirs = importers(program, inherited, opened, methods) if inherited else []
+        found = tuple(dict.fromkeys((*near, *heirs, *sorted(wanted))))
         if not grown and not found and not called & m.imagined:
             break
         paths, really = (*paths, *found), called

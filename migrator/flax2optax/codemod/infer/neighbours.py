@@ -27,6 +27,11 @@ _IMPORT = re.compile(
     re.MULTILINE,
 )
 
+_FIELDS = frozenset({"target", "apply_gradient"})
+_READS = re.compile(
+    r"\b(?:[a-z0-9]+_)*opt(?:im(?:izer|iser)?)?\d*\.(?:target\b|apply_gradient\(|replace\(\s*target=)",
+    re.IGNORECASE,
+)
 _DYNAMIC = re.compile(r"""import_module\(\s*["']([\w.]+)["']""")
 
 
@@ -59,6 +64,35 @@ def touched(m: Machine) -> dict[str, set[str]]:
             names = [n for n, v in frame.variables.items() if functions & _named_by(m, frame, v)]
             found.setdefault(frame.module.path, set()).update(names)
     return _and_reexporters(m.program, {path: names for path, names in found.items() if names})
+
+
+def readers(program: Program, opened: set[str]) -> list[str]:
+    """Files that read a field of what is called an optimizer, wherever they got it; none in a program without flax.optim."""
+    waiting = sorted(program.paths - opened) if opened else []
+    return [
+        path
+        for path in waiting
+        if _FIELDS & program.words(path) and _READS.search(program.read(path) or "")
+    ]
+
+
+def overridden(m: Machine) -> tuple[dict[str, set[str]], frozenset[str]]:
+    """By path, the classes that inherit a method through which an optimizer passes; and the names of such methods."""
+    owners: dict[NodeId, set[str]] = {}
+    for frame in m.frames:
+        function = frame.function
+        if function is not None and function.owner is not None and function.id not in m.imagined:
+            given = (frame.returned, *frame.parameters.values())
+            if any(carries(m, frame, value, instances=True) for value in given):
+                owners.setdefault(function.owner.id, set()).add(function.name)
+    found: dict[str, set[str]] = {}
+    methods: set[str] = set()
+    for class_ in m.classes.values() if owners else ():
+        inherited = [owners[one] for one in ancestors(m, class_.id)[1:] if one in owners]
+        if inherited:
+            found.setdefault(class_.module.path, set()).add(class_.name)
+            methods.update(*inherited)
+    return found, frozenset(name for name in methods if not name.startswith("__"))
 
 
 def _named_by(m: Machine, frame: Frame, value: Value) -> set[NodeId]:
@@ -110,10 +144,19 @@ def _handed_on(program: Program, path: str, found: dict[str, set[str]]) -> set[s
     return names
 
 
-def importers(program: Program, of: dict[str, set[str]], opened: set[str]) -> list[str]:
-    """Files of the project, not opened yet, that import one of these modules and use one of these names."""
+def importers(
+    program: Program,
+    of: dict[str, set[str]],
+    opened: set[str],
+    having: frozenset[str] | None = None,
+) -> list[str]:
+    """Files of the project, not opened yet, that import one of these modules, use one of these names, and have a word."""
     waiting = sorted(program.paths - opened)
-    return [path for path in waiting if _imports(program, path, of)]
+    return [
+        path
+        for path in waiting
+        if (having is None or having & program.words(path)) and _imports(program, path, of)
+    ]
 
 
 def _imports(program: Program, path: str, of: dict[str, set[str]]) -> bool:

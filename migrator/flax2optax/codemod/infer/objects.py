@@ -175,6 +175,8 @@ def annotation_value(m: Machine, annotation: Value, site: NodeId) -> Value:
         elif isinstance(atom, OptimizerClass) and atom.name != "OptimizerState":
             m.assume(site, "annotation")
             found = join(found, one(Definition(site)))
+        elif isinstance(atom, External) and atom.name.startswith(PROJECT):
+            found = join(found, one(Made(atom.name)))  # a method that gets an optimizer has it read
         elif isinstance(atom, TupleOf):
             found = join(
                 found,
