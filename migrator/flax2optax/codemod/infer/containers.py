@@ -53,6 +53,8 @@ def _elements(m: Machine, reader: Frame, atom: Atom) -> Value:
             return join(
                 OTHER, *(one(Literal(k)) for k in m.fields(site) if isinstance(k, str) and k != "*")
             )
+        case Container(kind="record"):
+            return OTHER
         case Container(site=site):
             return m.load_all(reader, site)
         case Instance():
@@ -112,14 +114,16 @@ def _keyed(m: Machine, reader: Frame, atom: TupleOf | Container, name: object) -
         if isinstance(name, int) and -len(atom.items) <= name < len(atom.items):
             return atom.items[name]
         return join(*atom.items)
-    if atom.kind == "record" or (atom.kind != "dict" and isinstance(name, int) and name < 0):
+    if atom.kind == "record":
+        return OTHER
+    if atom.kind != "dict" and isinstance(name, int) and name < 0:
         return m.load_all(reader, atom.site)
     return join(m.load(reader, atom.site, name), m.load(reader, atom.site, "*"))
 
 
 def _any_item(m: Machine, reader: Frame, atom: Atom) -> Value:
     match atom:
-        case Container(site=site):
+        case Container(site=site) if atom.kind != "record":
             return m.load_all(reader, site)
         case Free(function=function, path=path) if path.count(".") < 3:
             return one(Free(function, path + ".[]"))
@@ -137,7 +141,13 @@ def _any_item(m: Machine, reader: Frame, atom: Atom) -> Value:
 
 
 def store_item(
-    m: Machine, reader: Frame, base: Value, key: Value, value: Value, node: NodeId
+    m: Machine,
+    reader: Frame,
+    base: Value,
+    key: Value,
+    value: Value,
+    node: NodeId,
+    sliced: bool = False,
 ) -> None:
     """`base[key] = value`."""
     names = [a.value for a in key if isinstance(a, Literal)]
@@ -148,6 +158,10 @@ def store_item(
         if isinstance(atom, External) and atom.name.startswith(PROJECT):
             m.want((atom.name,))
         if isinstance(atom, Container):
+            if sliced:
+                shuffle(m, reader, atom.site)
+                m.store(atom.site, "*", elements(m, reader, value))
+                continue
             for name in names if len(names) == len(key) else ["*"]:
                 m.store(atom.site, name, value)
         elif not seen and carries(m, reader, value):
@@ -215,11 +229,15 @@ def container_method(
     assert isinstance(atom.of, Container)
     site, kind = atom.of.site, atom.of.kind
     every = m.load_all(reader, site)
+    if kind == "list" and atom.name in MOVES:
+        shuffle(m, reader, site)
     match atom.name:
         case "append" | "add" | "appendleft":
             m.store(site, "*", join(*positional))
         case "insert":
             m.store(site, "*", join(*positional[1:]))
+        case "__setitem__" if len(positional) == 2:
+            store_item(m, reader, one(atom.of), positional[0], positional[1], node)
         case "extend":
             m.store(site, "*", join(*(elements(m, reader, v) for v in positional)))
         case "update":
@@ -249,6 +267,8 @@ def container_method(
             m.store(node, "*", every)
             return one(Container(node, "list"))
         case "copy" | "unfreeze" | "freeze" | "_asdict":
+            for value in positional:  # `FrozenDict.copy(more)`
+                _update(m, reader, site, value)
             return one(atom.of)
         case "popitem":
             return one(TupleOf((OTHER, every)))
@@ -281,9 +301,21 @@ LOSES = frozenset({
 })  # fmt: skip
 
 
+# Methods of a list behind which its items stand at other places.
+MOVES = frozenset({"insert", "reverse", "sort", "remove", "pop", "__delitem__"})
+
+
+def shuffle(m: Machine, reader: Frame, site: NodeId) -> None:
+    """From here on any item may stand at any place."""
+    m.store(site, "*", m.load_all(reader, site))
+
+
 def _update(m: Machine, reader: Frame, site: NodeId, value: Value) -> None:
     for source in value:
-        if isinstance(source, Container):
+        if isinstance(source, Container) and source.kind in ("dict", "namespace", "record"):
             m.load_all(reader, source.site)
             for key in m.fields(source.site):
                 m.store(site, key, m.load(reader, source.site, key))
+        else:  # pairs
+            pairs = _elements(m, reader, source)
+            m.store(site, "*", item(m, reader, pairs, one(Literal(1)), False, 0))

@@ -41,7 +41,8 @@ def _evaluate(m: Machine, env: Env, node: t.Expression) -> Value:
         case t.Call():
             return _call(m, env, node)
         case t.Constant(value=value):
-            return one(Literal(value)) if _may_name(value) else OTHER  # type: ignore[arg-type]
+            plain = value is None or isinstance(value, str | int | bool)
+            return one(Literal(value)) if plain else OTHER  # type: ignore[arg-type]
         case t.Operation():
             return _operation(m, env, node)
         case t.Subscript(value=value, indices=indices, sliced=sliced):
@@ -58,13 +59,6 @@ def _evaluate(m: Machine, env: Env, node: t.Expression) -> Value:
             return join(evaluate(m, env, body), evaluate(m, env, orelse))
         case _:
             return _rare(m, env, node)
-
-
-def _may_name(value: object) -> bool:
-    """Whether a constant may choose something: a sentence does not, and would be one more value wherever it goes."""
-    if isinstance(value, str):
-        return len(value) < _SENTENCE and " " not in value
-    return value is None or isinstance(value, int | bool)
 
 
 def _rare(m: Machine, env: Env, node: t.Expression) -> Value:
@@ -169,7 +163,6 @@ def _united(m: Machine, reader: Frame, node: NodeId, left: Value, right: Value) 
     return one(Container(node, min(kinds))) if kinds else None
 
 
-_SENTENCE = 80
 _TESTS = frozenset({"not", "is", "in", "==", "!=", "<", ">", "<=", ">="})
 _BUILT = {"+": _concatenated, "*": _repeated, "|": _united}
 _OVERLOADS = tuple(

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from flax2optax.codemod.index import tree as t
 from flax2optax.codemod.index.walk import walk
-from flax2optax.codemod.infer.containers import elements, grow, store_item, unpack
+from flax2optax.codemod.infer.containers import elements, grow, shuffle, store_item, unpack
 from flax2optax.codemod.infer.expressions import call_value, combined, evaluate
 from flax2optax.codemod.infer.library import seen_into
 from flax2optax.codemod.infer.machine import Frame, Machine
@@ -84,6 +84,10 @@ def execute(m: Machine, env: Env, statement: t.Statement) -> None:
         case t.Delete(targets=targets):
             for target in targets:
                 evaluate(m, env, target)
+                if isinstance(target, t.Subscript):  # what stands behind an item moves up
+                    for atom in evaluate(m, env, target.value):
+                        if isinstance(atom, Container) and atom.kind == "list":
+                            shuffle(m, env.frame, atom.site)
         case t.Jump(kind=kind):
             if kind != "pass":
                 if (
@@ -261,10 +265,10 @@ def assign(m: Machine, env: Env, target: t.Expression, value: Value) -> None:
             bind(m, env, name, value)
         case t.Attribute(value=base, attr=attr):
             store_attribute(m, env.frame, evaluate(m, env, base), attr, value, target.id)
-        case t.Subscript(value=base, indices=indices):
+        case t.Subscript(value=base, indices=indices, sliced=sliced):
             keys = [evaluate(m, env, index) for index in indices]
             key = keys[0] if len(keys) == 1 else OTHER
-            store_item(m, env.frame, evaluate(m, env, base), key, value, target.id)
+            store_item(m, env.frame, evaluate(m, env, base), key, value, target.id, sliced)
         case t.Starred(value=inner):
             assign(m, env, inner, value)
         case t.Sequence(elements=targets):

@@ -54,6 +54,8 @@ def touched(m: Machine) -> dict[str, set[str]]:
         ):
             found.setdefault(path, set()).add(_outermost(frame.function))
             functions.add(frame.function.id)
+            if frame.function.owner is not None:
+                functions.add(frame.function.owner.id)
     for class_ in m.classes.values():
         for owner in (("fields", ancestors(m, class_.id)[-1]), ("class", class_.id)):
             if carries(m, m.frames[0], m.load_all(m.frames[0], owner), instances=True):

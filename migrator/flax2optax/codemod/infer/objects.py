@@ -210,8 +210,10 @@ def attribute(m: Machine, reader: Frame, atom: Atom, name: str, node: NodeId) ->
             if name in _MAPPING:
                 return one(Attr(atom, name))
             return join(m.load(reader, site, name), m.load(reader, site, "*")) or OTHER
-        case Container(site=site, kind="record") if name not in RECORD_METHODS:
-            return m.load(reader, site, name) or OTHER
+        case Container(site=site, kind="record") if held := m.load(reader, site, name):
+            return held
+        case Container(kind="record") if name not in ("replace", "_replace"):
+            return OTHER
         case Container() | TupleOf():
             return one(Attr(atom, name))
         case Unknown():

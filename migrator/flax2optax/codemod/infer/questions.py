@@ -198,6 +198,9 @@ def setattr_(m: Machine, reader: Frame, node: t.Expression, args: Args) -> Value
     for atom in args.get(1):
         if isinstance(atom, Literal) and isinstance(atom.value, str):
             store_attribute(m, reader, args.get(0), atom.value, args.get(2), node.id)
+        elif lost := frozenset(carried(m, reader, args.get(2), instances=True)):
+            m.escapes[Escape(node.id, "call", "setattr", lost)] = None
+            return UNKNOWN
         else:
             return escape(m, reader, node, "setattr", args)
     return one(Literal(None))

@@ -7,7 +7,10 @@ from dataclasses import dataclass
 from flax2optax.codemod.infer.values import NOTHING, Literal, Other, Value, one
 
 # Library functions that return what was stored and take no template.
-RAW = frozenset({"flax.serialization.msgpack_restore", "clu.checkpoint.load_state_dict"})
+RAW = frozenset({
+    "flax.serialization.msgpack_restore", "clu.checkpoint.load_state_dict",
+    "clu.checkpoint.Checkpoint().restore_dict",
+})  # fmt: skip
 
 
 @dataclass(frozen=True, slots=True)

@@ -184,7 +184,7 @@ def _optimizer_attribute(
 
 
 def _has_fields(atom: Atom) -> bool:
-    return isinstance(atom, Container) and atom.kind == "namespace"
+    return isinstance(atom, Container) and atom.kind in ("namespace", "record")
 
 
 def _part_attribute(
