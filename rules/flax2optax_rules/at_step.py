@@ -9,7 +9,7 @@ SOURCE = """\
 def at_step(state, step):
   \"\"\"flax.optim.OptimizerState.replace(step=...): all counters move together.\"\"\"
   def move(path, leaf):
-    counts = getattr(path[-1], 'name', '') == 'count'
+    counts = getattr(path[-1], 'name', '') in ('count', 'step')
     whole = jnp.issubdtype(jnp.result_type(leaf), jnp.integer)
     return jnp.full_like(leaf, step) if counts and whole else leaf
   opt_state = jax.tree_util.tree_map_with_path(move, state.opt_state)

@@ -49,6 +49,10 @@ REFUSED = {
     "no rule for one parameter": OWN.replace("apply_param_gradient", "step_of"),
     "no first state": OWN.replace("init_param_state", "first_of"),
     "two base classes": OWN.replace("(optim.OptimizerDef)", "(optim.OptimizerDef, object)"),
+    "a rule that is no def": OWN.replace(
+        "  def init_param_state", "  apply_gradient = staticmethod(print)\n\n  def init_param_state"
+    ),
+    "an interface that is no def": OWN + "\n  update_hyper_params = None\n",
     "a base class of flax's": OWN.replace("(optim.OptimizerDef)", "(optim.Momentum)"),
     "a name that is taken": OWN + "\n\nclass OptimizerDef:\n  pass\n",
 }

@@ -37,6 +37,12 @@ REFUSED = {
     "overrides of its own": LOGGED + METHOD.format(*["update_hyper_params"] * 2),
     "arguments of its own": LOGGED + METHOD.format(*["__init__"] * 2),
     "it reads the optimizers inside": LOGGED.replace("self.traversals", "self.sub_optimizers"),
+    "a step that is no def": LOGGED + "\n  apply_gradient = lambda self, *args: args\n",
+    "a step under a condition": LOGGED
+    + "\n  if True:\n    def apply_gradient(self, *args):\n      return args\n",
+    "it changes its traversals": LOGGED.replace(
+        "self.log(params)", "self.traversals = self.traversals[::-1]"
+    ),
     "it hands itself on": LOGGED.replace("self.log(params)", "print(self)"),
     "it takes its state apart": LOGGED.replace(
         "return super().init_state(params)",
@@ -75,3 +81,10 @@ def test_beside_its_base(tmp_path):
     )
     after = trains_the_same(program(RATED, make, LOGGED), tmp_path)
     assert "scale_by_given_rate()" in after
+
+
+def test_a_type_of_what_it_returns(tmp_path):
+    head = LOGGED.replace(
+        "(self, params):\n    self.log", "(self, params) -> optim.OptimizerState:\n    self.log"
+    )
+    assert "-> optax.OptState:" in trains_the_same(program(STEP, MAKE, head), tmp_path)

@@ -30,6 +30,10 @@ REFUSED = {
         "from flax import serialization\nprint(serialization.to_bytes(state))",
         "FXO306",
     ),
+    "saved inside of something": (
+        "from flax import serialization\nprint(serialization.to_bytes({'s': state}))",
+        "FXO306",
+    ),
     "read in another way": (
         "from flax import serialization\nprint(serialization.to_state_dict(state))",
         "FXO306",

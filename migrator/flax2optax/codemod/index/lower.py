@@ -309,6 +309,8 @@ class _Lowering:
         for node in statements:
             if isinstance(node, cst.SimpleStatementLine):
                 line = self.number(node)
+                if len(node.body) > 1:  # `a; b` shares its line like `if x: y`
+                    self.module.inline.add(line)
                 lowered.extend(self.small(s, line) for s in node.body)
             else:
                 lowered.append(self.compound(node))

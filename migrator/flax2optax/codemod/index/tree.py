@@ -385,7 +385,7 @@ class Module:
     imports: list[Import] = field(default_factory=list)
     bound: set[str] = field(default_factory=set)  # every name bound anywhere in the file
     names: dict[str, int] = field(default_factory=dict)  # every name read, with its count
-    inline: set[NodeId] = field(default_factory=set)  # lines that are the body of `if x: y`
+    inline: set[NodeId] = field(default_factory=set)  # lines with `if x: y` or `x; y`
     size: int = 0  # how many ids it uses
     places: tuple[Any, ...] | None = None  # what `walk.everything` found
     attributes: Counter[str] | None = None  # what `walk.attributes_read` counted

@@ -107,11 +107,18 @@ def isinstance_(m: Machine, reader: Frame, node: t.Expression, args: Args) -> Va
     lost = frozenset(
         a
         for a in args.get(0)
-        if (isinstance(a, Definition) and kinds & _TUPLES)
+        if (isinstance(a, Definition) and (kinds & _TUPLES or _is_own_class(m, a, args.get(1))))
         or (isinstance(a, Part) and a.kind == "state")
         or (isinstance(a, Optimizer) and any(kind.endswith("TrainState") for kind in kinds))
     )
     return escape(m, reader, node, "isinstance", Args([(lost, 0)])) if lost else OTHER
+
+
+def _is_own_class(m: Machine, atom: Definition, kinds: Value) -> bool:
+    """Whether a definition of the program's own class is asked for flax's base, which is no base of Optax's kind."""
+    made = m.definitions.get(atom.site, NOTHING)
+    own = any(isinstance(a, OptimizerClass) and a.class_ for a in made)
+    return own and any(isinstance(a, OptimizerClass) and not a.class_ for a in kinds)
 
 
 _TUPLES = frozenset(

@@ -124,8 +124,14 @@ def _build(
     if rate is Rate.STATE:
         text = _injected(name, variant, arguments, traced)
     elif rate is Rate.UPDATE:
-        body = render(variant.write, {**arguments, **traced}, defaults(rule))
-        text = f"with_given_rate(lambda {', '.join(traced)}: {body})"
+        early = {
+            key: mark for key, mark in arguments.items() if key in _computed(fixed, node, traced)
+        }
+        body = render(
+            variant.write, {**arguments, **{key: key for key in early}, **traced}, defaults(rule)
+        )
+        given = (*traced, *(f"{key}={mark}" for key, mark in early.items()))
+        text = f"with_given_rate(lambda {', '.join(given)}: {body})"
         needs = (*needs, "with_given_rate")
     elif squares:
         text = _squared(variant, arguments, defaults(rule), rate)
@@ -136,6 +142,21 @@ def _build(
         text = re.sub(r"\boptax\.", f"{optax}.", text)
     imports = ["optax", *(["jax.numpy"] if "jnp." in text else [])]
     return Built(_pieces(_soft(text), node), needs, note, tuple(imports))
+
+
+def _computed(
+    arguments: Mapping[str, str], node: t.Call, traced: Mapping[str, str]
+) -> frozenset[str]:
+    """The arguments whose values are bound where the transformation is made, as flax did."""
+    constants = {hole(a.value) for a in node.args if isinstance(a.value, t.Constant)}
+    return (
+        frozenset(
+            key
+            for key, mark in arguments.items()
+            if mark.startswith("__hole") and mark not in constants
+        )
+        - traced.keys()
+    )
 
 
 def _squared(

@@ -6,6 +6,7 @@ from flax2optax.codemod.index import tree as t
 from flax2optax.codemod.index.walk import Node
 from flax2optax.codemod.plan.draft import Draft, pieces, simple
 from flax2optax.codemod.plan.edits import FlowPlan, Hole, Replace
+from flax2optax.codemod.plan.hyper_params import is_same
 
 
 def plan_counter(draft: Draft, flow: FlowPlan, module: t.Module, node: t.Call) -> bool:
@@ -40,7 +41,7 @@ def _step_set_by(node: t.Call) -> t.Expression | None:
     state = inner.func.value
     if not isinstance(state, t.Attribute) or state.attr != "state" or not simple(state):
         return None
-    return step if _same(node.func.value, state.value) else None
+    return step if is_same(node.func.value, state.value) else None
 
 
 def _only(node: t.Call, method: str, keyword: str) -> t.Expression | None:
@@ -50,9 +51,3 @@ def _only(node: t.Call, method: str, keyword: str) -> t.Expression | None:
         return None
     (argument,) = node.args
     return argument.value if argument.keyword == keyword else None
-
-
-def _same(one: t.Expression, other: t.Expression) -> bool:
-    if isinstance(one, t.Attribute) and isinstance(other, t.Attribute):
-        return one.attr == other.attr and _same(one.value, other.value)
-    return isinstance(one, t.Name) and isinstance(other, t.Name) and one.name == other.name

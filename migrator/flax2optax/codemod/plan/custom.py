@@ -17,7 +17,7 @@ from flax2optax.codemod.plan.draft import Draft, pieces
 from flax2optax.codemod.plan.edits import Replace
 from flax2optax.codemod.plan.group_rates import rated_groups
 from flax2optax.codemod.plan.occurrences import Occurrence
-from flax2optax.codemod.plan.rates import FlowFacts, is_multi
+from flax2optax.codemod.plan.rates import FlowFacts, held, is_multi
 
 NEEDED = (("apply_param_gradient", "apply_gradient"), ("init_param_state", "init_state"))
 KEPT_BY_BASE = frozenset({
@@ -31,6 +31,7 @@ WRITTEN = {
 # Of MultiOptimizer: what a subclass may have of its own, and what it may read of itself.
 LOOKS = frozenset({"init_state"})
 READS = frozenset({"traversals"})
+MAGIC = frozenset({"__iter__", "__getattr__", "__getattribute__"})
 INTERFACE = KEPT_BY_BASE | {
     "__init__", "apply_gradient", "apply_param_gradient", "init_param_state", "hyper_params", "traversals",
     "sub_optimizers", "tx",
@@ -45,6 +46,14 @@ def plan_custom(
     flow = draft.flow(use.flow)
     class_ = draft.facts.machine.classes[class_id]
     reason = obstacle(draft, class_)
+    if (
+        not reason
+        and use.node.id in held(draft.facts, "inner")
+        and "init_state" in _bound_in(class_)
+    ):
+        reason = "a MultiOptimizer of flax does not call its `init_state`" * (
+            not is_multi(draft.facts, use)
+        )
     if reason:
         draft.stop(
             flow, "FXO204", use.node.id, f"the optimizer is a class of this program: {reason}"
@@ -89,10 +98,8 @@ def plan_own_state(draft: Draft, module: t.Module, node: t.Expression) -> None:
 
 def in_own_class(facts: OptimizerFacts, above: tuple[Node, ...]) -> bool:
     """Whether a place is inside of a class of the program that inherits from OptimizerDef."""
-    return any(
-        isinstance(node, t.Class) and optimizer_base(facts.machine, node.id) is not None
-        for node in above
-    )
+    bases = (optimizer_base(facts.machine, node.id) for node in above if isinstance(node, t.Class))
+    return any(base is not None and base.name != "MultiOptimizer" for base in bases)
 
 
 def obstacle(draft: Draft, class_: t.Class) -> str:
@@ -102,6 +109,8 @@ def obstacle(draft: Draft, class_: t.Class) -> str:
         for s in class_.body
         if isinstance(s, t.Define) and isinstance(s.definition, t.Function)
     }
+    if computed := sorted(_bound_in(class_) - methods & (KEPT_BY_BASE | INTERFACE | LOOKS | MAGIC)):
+        return f"its `{computed[0]}` is no plain method"
     if len(class_.arguments) != 1 or class_.arguments[0].keyword:
         return "it has more than one base class"
     if class_.decorators:
@@ -119,6 +128,19 @@ def obstacle(draft: Draft, class_: t.Class) -> str:
     if missing:
         return f"it has no `{missing[0]}`"
     return _name_taken(class_, WRITTEN["OptimizerDef"])
+
+
+def _bound_in(class_: t.Class) -> set[str]:
+    """Every name that the body of a class binds, not only by a `def` of its own."""
+    found: set[str] = set()
+    for node, above in walk(class_.body):
+        if any(isinstance(one, t.Function | t.Class) for one in above):
+            continue
+        if isinstance(node, t.Function | t.Class) or (
+            isinstance(node, t.Name) and isinstance(above[-1], t.Assign | t.For | t.Sequence)
+        ):
+            found.add(node.name)
+    return found
 
 
 def _obstacle_of_groups(class_: t.Class, methods: set[str]) -> str:
@@ -144,7 +166,10 @@ def _strange_use(function: t.Function, known: Set[str]) -> str:
     for node, above in walk(function.body):
         over = above[-1] if above else None
         if isinstance(node, t.Name) and node.name == own:
-            if not isinstance(over, t.Attribute) or over.attr not in known:
+            kept = isinstance(above[-2] if len(above) > 1 else None, t.Assign | t.AugAssign) and (
+                over in getattr(above[-2], "targets", (getattr(above[-2], "target", None),))
+            )
+            if not isinstance(over, t.Attribute) or over.attr not in known or kept:
                 return f"its `{function.name}` uses `{own}` in other ways than its traversals"
         if isinstance(node, t.Name) and node.name == "super":
             if not _is_returned(above):

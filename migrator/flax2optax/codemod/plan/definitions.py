@@ -2,11 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 
 from flax2optax.codemod.index import tree as t
 from flax2optax.codemod.index.tree import NodeId
-from flax2optax.codemod.infer.flows import sites
 from flax2optax.codemod.plan.classes import names_the_class, plan_indirect
 from flax2optax.codemod.plan.computed import by_any_arguments
 from flax2optax.codemod.plan.constructors import (
@@ -20,10 +19,11 @@ from flax2optax.codemod.plan.constructors import (
 from flax2optax.codemod.plan.custom import plan_custom, plan_own_state
 from flax2optax.codemod.plan.draft import Draft, pieces
 from flax2optax.codemod.plan.edits import FlowPlan, Pieces, Replace
+from flax2optax.codemod.plan.given import settled
 from flax2optax.codemod.plan.group_rates import rated_groups
 from flax2optax.codemod.plan.keywords import resolve
 from flax2optax.codemod.plan.occurrences import Occurrence
-from flax2optax.codemod.plan.rates import FlowFacts
+from flax2optax.codemod.plan.rates import FlowFacts, held
 from flax2optax_rules import RULES
 
 
@@ -80,6 +80,12 @@ def _build(draft: Draft, module: t.Module, use: Occurrence, name: str, known: Fl
             draft.stop(flow, "FXO502", use.node.id, message)
             return
         rate = Rate.STEP if last_rate(name, use.node) else Rate.UPDATE
+    if rate is Rate.STATE and not _lasts(module, use, known.overridden):
+        message = (
+            f"an argument of {name} may be another by the time of a step, which evaluates it again"
+        )
+        draft.stop(flow, "FXO502", use.node.id, message)
+        return
     try:
         spread = resolve(draft, use.node, name, rated=rate not in UNSCALED)
     except CannotBuild:
@@ -105,16 +111,25 @@ def _build(draft: Draft, module: t.Module, use: Occurrence, name: str, known: Fl
         if groups is None:
             return
         written = groups
-    elif known.rate is Rate.GROUPS and use.node.id not in _held(draft, "inner"):
+    elif known.rate is Rate.GROUPS and use.node.id not in held(draft.facts, "inner"):
         draft.support(flow, module, "scale_by_group_rate")
         written = pieces(f"{optax}.chain(\v", *written, ",\v scale_by_group_rate(0))")
-    elif known.rate is Rate.GROUPS and use.node.id in _held(draft, "definition"):
+    elif known.rate is Rate.GROUPS and use.node.id in held(draft.facts, "definition"):
         message = f"this {name} is a group of a MultiOptimizer, and an optimizer of its own"
         draft.stop(flow, "FXO502", use.node.id, message)
     if _fits_flax(known, name, rate):
         written = _counted(draft, module, flow, written)
     need(draft, module, use, built)
     draft.edit(flow, Replace(use.node.id, written))
+
+
+def _lasts(module: t.Module, use: Occurrence, traced: Sequence[str]) -> bool:
+    """Whether every argument but the traced ones is the same whenever it is evaluated, as far as can be seen."""
+    assert isinstance(use.node, t.Call)
+    return all(
+        argument.keyword in traced or settled(argument.value, module, use.above)
+        for argument in use.node.args
+    )
 
 
 def _fits_flax(known: FlowFacts, name: str, rate: Rate) -> bool:
@@ -161,13 +176,3 @@ def need(draft: Draft, module: t.Module, use: Occurrence, built: Built) -> None:
             draft.library(flow, module, dotted)
     if built.note:
         draft.note(flow, "FXO201", use.node.id, built.note)
-
-
-def _held(draft: Draft, by: str) -> set[NodeId]:
-    """Definitions in a MultiOptimizer, which adds the rate of their group ("inner"), or in an optimizer."""
-    return {
-        site
-        for owner, value in draft.facts.machine.owned_cells()
-        if isinstance(owner, tuple) and owner[0] == by
-        for site in sites(value)
-    }

@@ -10,7 +10,7 @@ from collections.abc import Sequence
 
 from flax2optax.codemod.index import tree as t
 from flax2optax.codemod.index.program import Program
-from flax2optax.codemod.index.walk import Node
+from flax2optax.codemod.index.walk import Node, walk
 from flax2optax.codemod.infer import OptimizerFacts
 from flax2optax.codemod.infer.flows import sites
 from flax2optax.codemod.infer.objects import carried
@@ -65,6 +65,28 @@ def argument(facts: OptimizerFacts, use: Occurrence, name: str) -> t.Expression 
         return None if isinstance(value, t.Constant) and value.value is None else value
     default = defaults(rule).get(name)
     return None if default == "None" else default
+
+
+_PURE = frozenset({"float", "int", "bool", "str", "abs", "min", "max", "get"})
+
+
+def settled(node: t.Expression, module: t.Module, above: tuple[Node, ...]) -> bool:
+    """Whether an expression has one value for all time, as far as its names tell: no loop, no effect, no other binding."""
+    looped = any(isinstance(n, t.For | t.While | t.Comprehension) for n in above)
+    for inner, around in walk((node,)):
+        if isinstance(inner, t.Named | t.Yield | t.Comprehension):
+            return False
+        if isinstance(inner, t.Call):
+            func = inner.func
+            name = func.attr if isinstance(func, t.Attribute) else getattr(func, "name", "")
+            if name not in _PURE:
+                return False
+        if isinstance(inner, t.Name) and not isinstance(around[-1] if around else None, t.Call):
+            scope = scope_of(inner.name, above, module)
+            local = isinstance(scope, t.Function) or inner.name in module.bound
+            if local and (looped or not bound_once(inner.name, scope)):
+                return False
+    return True
 
 
 def _literal(node: t.Expression | None) -> str | None:

@@ -8,12 +8,12 @@ from flax2optax.codemod.index import tree as t
 from flax2optax.codemod.index.walk import Node, everything, walk
 from flax2optax.codemod.infer.values import Part
 from flax2optax.codemod.plan.bindings import bound_once
-from flax2optax.codemod.plan.draft import Draft
+from flax2optax.codemod.plan.draft import Draft, simple
 from flax2optax.codemod.plan.edits import Replace, ReplaceStatement
 from flax2optax.codemod.plan.explicit_names import functions_above, scope_of
 from flax2optax.codemod.plan.given import given
 from flax2optax.codemod.plan.occurrences import Occurrence, parent
-from flax2optax.codemod.plan.overrides import take_apart
+from flax2optax.codemod.plan.overrides import Step, take_apart
 from flax2optax.codemod.plan.rates import FlowFacts
 
 _READ = "the hyperparameters of the definition are read"
@@ -53,6 +53,67 @@ def is_unpacked(
         if target.name == name.name
     ]
     return places == [(index, count)] and bound_once(name.name, scope)
+
+
+def own_sources(draft: Draft, use: Occurrence, step: Step, known: FlowFacts) -> bool:
+    """Whether the hyperparameters that a step changes are those of the optimizer that it steps."""
+    module = draft.facts.program.owner(use.node.id)
+    if any(
+        not _is_plain(rate) for rate in (*step.overrides.groups, *step.overrides.named.values())
+    ):
+        if any(isinstance(n, t.Comprehension) for a in step.call.args for n, _ in walk((a.value,))):
+            return False
+    for source in step.overrides.sources:
+        found = _origin(source, use.above, module)
+        if found is None or not simple(found):
+            return False
+        if len(known.made) > 1 and not is_same(found, step.optimizer):
+            return False
+    return True
+
+
+_EFFECTS = frozenset({
+    "next", "pop", "popleft", "popitem", "send", "random", "uniform", "normal", "randint", "choice",
+})  # fmt: skip
+
+
+def _is_plain(rate: t.Expression) -> bool:
+    """Whether a rate may be evaluated once instead of once for each group."""
+    for node, _ in walk((rate,)):
+        func = node.func if isinstance(node, t.Call) else None
+        name = func.attr if isinstance(func, t.Attribute) else getattr(func, "name", "")
+        if isinstance(node, t.Named | t.Yield) or name in _EFFECTS:
+            return False
+    return True
+
+
+def _origin(source: t.Expression, above: tuple[Node, ...], module: t.Module) -> t.Expression | None:
+    """The optimizer in `optimizer.optimizer_def.hyper_params`, which may have been given a name."""
+    if isinstance(source, t.Name):
+        scope = scope_of(source.name, above, module)
+        found = [
+            node.value
+            for node, _ in walk(scope.body)
+            if isinstance(node, t.Assign) and source.name in {one.name for one in _targets(node)}
+        ]
+        return (
+            _origin(found[0], (), module)
+            if len(found) == 1 and not isinstance(found[0], t.Name)
+            else None
+        )
+    if not isinstance(source, t.Attribute) or source.attr != "hyper_params":
+        return None
+    inner = source.value
+    return (
+        inner.value if isinstance(inner, t.Attribute) and inner.attr == "optimizer_def" else inner
+    )
+
+
+def is_same(one: t.Expression, other: t.Expression) -> bool:
+    """Whether two names, or attributes of names, are spelled alike."""
+    if isinstance(one, t.Attribute) and isinstance(other, t.Attribute):
+        return one.attr == other.attr and is_same(one.value, other.value)
+    return isinstance(one, t.Name) and isinstance(other, t.Name) and one.name == other.name
 
 
 def _targets(statement: Node | None) -> tuple[t.Name, ...]:

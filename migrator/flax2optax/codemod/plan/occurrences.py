@@ -9,6 +9,7 @@ from flax2optax.codemod.index import tree as t
 from flax2optax.codemod.index.tree import NodeId
 from flax2optax.codemod.index.walk import Node, everything
 from flax2optax.codemod.infer import OPTIMIZER_NAME, OptimizerFacts
+from flax2optax.codemod.infer.objects import carried
 from flax2optax.codemod.infer.tables import RESTORE, SAVES
 from flax2optax.codemod.infer.values import (
     Atom,
@@ -84,6 +85,8 @@ def _call(facts: OptimizerFacts, node: t.Call, above: tuple[Node, ...]) -> Itera
     targets = [a for a in callee if isinstance(a, Part) and a.kind == "target"]
     if targets:  # only a `flax.nn.Model` could be called
         yield Occurrence("called", node, above, targets[0].site)
+    if _stores(facts, node):
+        yield from _stored_states(facts, node, above)
     if External("builtins.hasattr") in callee and len(node.args) == 2:
         asked = site_of(facts.value(node.args[0].value.id), Optimizer)
         if asked is not None:
@@ -114,7 +117,7 @@ def _attribute(
         return
     part = next((a for a in base if isinstance(a, Part)), None)
     if part is not None:
-        yield from _part_attribute(node, above, part, base)
+        yield from _part_attribute(facts, node, above, part, base)
         return
     yield from _reference(facts, node, above)
     if may_be_optimizer(base) and (
@@ -187,12 +190,18 @@ def _has_fields(atom: Atom) -> bool:
     return isinstance(atom, Container) and atom.kind in ("namespace", "record")
 
 
+def is_state_of_optimizer(facts: OptimizerFacts, node: t.Attribute) -> bool:
+    """Whether an attribute is the state of an optimizer itself, not a field of that name which holds one."""
+    base = facts.value(node.value.id)
+    return node.attr == "state" and any(isinstance(a, Optimizer) for a in base)
+
+
 def _part_attribute(
-    node: t.Attribute, above: tuple[Node, ...], part: Part, base: Value
+    facts: OptimizerFacts, node: t.Attribute, above: tuple[Node, ...], part: Part, base: Value
 ) -> Iterator[Occurrence]:
     if part.kind == "state":
         inner = node.value
-        direct = isinstance(inner, t.Attribute) and inner.attr == "state"
+        direct = isinstance(inner, t.Attribute) and is_state_of_optimizer(facts, inner)
         if node.attr == "step" and all(isinstance(a, Part | Literal) for a in base):
             if not direct:
                 yield Occurrence("state_step", node, above, part.site)
@@ -325,6 +334,21 @@ def _keeps_a_pair(facts: OptimizerFacts, node: t.Expression, above: tuple[Node, 
     if isinstance(over, t.Operation):
         return over.operator in IDENTITY
     return isinstance(over, t.Lambda) or (isinstance(over, t.Subscript) and over.value is not node)
+
+
+def _stored_states(
+    facts: OptimizerFacts, call: t.Call, above: tuple[Node, ...]
+) -> Iterator[Occurrence]:
+    """A state that is written inside of something else, by the names of its fields."""
+    m = facts.machine
+    inside = {
+        a
+        for argument in call.args
+        for a in carried(m, m.frames[0], facts.value(argument.value.id), instances=True)
+        if isinstance(a, Part) and a.kind == "state"
+    }
+    if inside:
+        yield Occurrence("state_value", call, above, min(a.site for a in inside))
 
 
 def _stores(facts: OptimizerFacts, call: t.Call) -> bool:

@@ -25,6 +25,7 @@ class Overrides:
 class Step:
     """A call of `apply_gradient` or `optimize`, taken apart. `problem` is (code, message) where it cannot be."""
 
+    call: t.Call
     optimizer: t.Expression
     gradients: t.Argument | None
     overrides: Overrides
@@ -66,7 +67,7 @@ def take_apart(node: t.Call) -> Step:
             overrides.named[argument.keyword] = argument.value
     if overrides.groups and overrides.named:
         problem = _COMPUTED
-    return Step(node.func.value, gradients, overrides, problem)
+    return Step(node, node.func.value, gradients, overrides, problem)
 
 
 def _hyper_params(value: t.Expression) -> Overrides | None:

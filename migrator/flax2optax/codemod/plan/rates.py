@@ -6,7 +6,9 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from flax2optax.codemod.index import tree as t
+from flax2optax.codemod.index.tree import NodeId
 from flax2optax.codemod.infer import OptimizerFacts
+from flax2optax.codemod.infer.flows import sites
 from flax2optax.codemod.plan.constructors import Rate, last_rate
 from flax2optax.codemod.plan.edits import Pieces
 from flax2optax.codemod.plan.occurrences import Occurrence
@@ -88,6 +90,16 @@ def _is_rated(use: Occurrence) -> bool:
 
 def _is_custom(facts: OptimizerFacts, use: Occurrence) -> bool:
     return any(atom.class_ for atom in facts.classes(use.node.id))
+
+
+def held(facts: OptimizerFacts, by: str) -> set[NodeId]:
+    """Definitions in a MultiOptimizer, which adds the rate of their group ("inner"), or in an optimizer ("definition")."""
+    return {
+        site
+        for owner, value in facts.machine.owned_cells()
+        if isinstance(owner, tuple) and owner[0] == by
+        for site in sites(value)
+    }
 
 
 def is_multi(facts: OptimizerFacts, use: Occurrence) -> bool:

@@ -13,7 +13,7 @@ from flax2optax.codemod.plan.draft import Draft, calls_in, is_first, pieces, sim
 from flax2optax.codemod.plan.edits import Hole, InsertBefore, Pieces, Replace
 from flax2optax.codemod.plan.explicit_names import functions_above, scope_id
 from flax2optax.codemod.plan.given import given
-from flax2optax.codemod.plan.hyper_params import is_unpacked
+from flax2optax.codemod.plan.hyper_params import is_unpacked, own_sources
 from flax2optax.codemod.plan.occurrences import Occurrence
 from flax2optax.codemod.plan.overrides import Step, take_apart
 from flax2optax.codemod.plan.rates import FlowFacts
@@ -111,6 +111,13 @@ def _problem(draft: Draft, use: Occurrence, step: Step, known: FlowFacts) -> tup
         ]
         if not its or not all(its):
             return "FXO502", "the hyperparameters of this step are not the optimizer's own"
+    if step.overrides.sources and not own_sources(draft, use, step, known):
+        return (
+            "FXO502",
+            "the hyperparameters of this step may be another optimizer's, or are computed",
+        )
+    if _is_reordered(use, step):
+        return "FXO502", "this step evaluates what it overrides before its gradients"
     groups = len(step.overrides.groups)
     for index, name in enumerate(step.overrides.unpacked):
         if not is_unpacked(name, index, groups, use.above, draft.facts.program.owner(name.id)):
@@ -119,6 +126,16 @@ def _problem(draft: Draft, use: Occurrence, step: Step, known: FlowFacts) -> tup
         if groups or known.rate is Rate.GROUPS:
             return "FXO502", "only some steps give every group a learning rate"
     return None
+
+
+def _is_reordered(use: Occurrence, step: Step) -> bool:
+    """Whether what is overridden stands in front of the gradients, and evaluating both may do something."""
+    if step.gradients is None:
+        return False
+    first = step.gradients.value.id
+    values = (*step.overrides.named.values(), *step.overrides.groups)
+    early = tuple(value for value in values if value.id < first)
+    return bool(early) and calls_in(early) and calls_in((step.gradients.value,))
 
 
 def _spelled_out(

@@ -7,6 +7,7 @@ from flax2optax.codemod.index.walk import Node
 from flax2optax.codemod.infer.values import Optimizer, Part
 from flax2optax.codemod.plan.draft import Draft, pieces, simple
 from flax2optax.codemod.plan.edits import FlowPlan, Replace
+from flax2optax.codemod.plan.occurrences import is_state_of_optimizer
 
 
 def plan_state(draft: Draft, flow: FlowPlan, node: t.Attribute, above: tuple[Node, ...]) -> None:
@@ -28,19 +29,19 @@ def plan_new_state(draft: Draft, flow: FlowPlan, argument: t.Argument) -> bool:
     found = draft.facts.value(value.id)
     if not found or not all(isinstance(a, Part) and a.kind == "state" for a in found):
         return False
-    if _is_state(value) and isinstance(value, t.Attribute) and simple(value.value):
+    if (
+        isinstance(value, t.Attribute)
+        and is_state_of_optimizer(draft.facts, value)
+        and simple(value.value)
+    ):
         of = value.value.id
         written = pieces("step=", of, ".step, opt_state=", of, ".opt_state")
-    elif isinstance(value, t.Name):
+    elif simple(value):
         written = pieces("step=", value.id, "[0], opt_state=", value.id, "[1]")
     else:
         written = pieces("**dict(zip(('step', 'opt_state'), ", value.id, "))")
     draft.edit(flow, Replace(argument.id, written))
     return True
-
-
-def _is_state(value: t.Expression) -> bool:
-    return isinstance(value, t.Attribute) and value.attr == "state"
 
 
 def _is_put_back(draft: Draft, node: t.Attribute, above: tuple[Node, ...]) -> bool:
