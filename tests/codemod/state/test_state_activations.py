@@ -38,3 +38,10 @@ def test_an_activation_moves(spelled):
     after = text_of(outcome, before)
     assert "h = linen.tanh(x @ params" in after
     assert "nn" not in after.replace("linen", "")
+
+
+def test_the_import_goes_although_a_variable_has_its_name():
+    before = with_loss("from flax import nn\n\n\ndef width(nn):\n  return nn", "nn.tanh")
+    outcome = migrated(before, form="state")
+    after = text_of(outcome, before)
+    assert not outcome.changes or "from flax import nn" not in after

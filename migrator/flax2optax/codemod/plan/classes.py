@@ -217,7 +217,8 @@ def names_the_class(draft: Draft, node: t.Call) -> bool:
     """Whether the call spells the class itself, not a variable that holds it."""
     func = node.func
     if isinstance(func, t.Attribute):  # `optim.Adam`, whatever the module is called here
-        return any(isinstance(a, External) for a in draft.facts.value(func.value.id))
+        base = draft.facts.value(func.value.id)
+        return any(isinstance(a, External | ModuleRef) for a in base)
     if not isinstance(func, t.Name):
         return False
     module = draft.facts.program.owner(node.id)

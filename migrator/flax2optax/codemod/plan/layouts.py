@@ -181,7 +181,7 @@ def _is_layout(
     if any(isinstance(atom, Serialized) for atom in base):
         return key in _NAMES | _INSIDE
     if any(isinstance(atom, Restored) for atom in base):
-        return _names_field(chain, key)
+        return _names_field(chain, key) or (silent and key in _INSIDE)
     known = silent or key not in _INSIDE or not _follows_optimizer(chain)
     return not known and _is_open(facts, base, chain[0])
 

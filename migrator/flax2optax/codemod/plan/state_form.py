@@ -316,13 +316,22 @@ def _stop_unknown(draft: Draft, module: t.Module, use: Occurrence) -> None:
 def plan_string_annotation(draft: Draft, module: t.Module, node: t.Constant) -> None:
     """`'flax.optim.Optimizer'` in an annotation."""
     text = str(node.value)
-    found = re.search(r"[\w.]*\boptim\.(Optimizer|OptimizerDef)\b", text)
+    own = {
+        alias.bound: alias.name
+        for statement in module.imports
+        if (statement.module or "").startswith("flax.optim")
+        for alias in statement.aliases
+        if alias.name in ("Optimizer", "OptimizerDef")
+    }
+    words = "|".join(own) or "(?!)"
+    found = re.search(rf"[\w.]*\boptim\.(Optimizer|OptimizerDef)\b|(?<![\w.])(?:{words})\b", text)
     if found is None:
         return
     flow = draft.file_flow(module)
     draft.find(flow, "FXO801", node.id, f"`{found[0]}` was removed")
     optax = "optax.GradientTransformation"
-    new = draft.object(flow, module, TRAIN_STATE) if found[1] == "Optimizer" else optax
+    kind = found[1] or own[found[0]]
+    new = draft.object(flow, module, TRAIN_STATE) if kind == "Optimizer" else optax
     draft.edit(flow, Replace(node.id, (repr(text.replace(found[0], new)),)))
 
 

@@ -8,6 +8,9 @@ from flax2optax.codemod.index.walk import walk
 from flax2optax.codemod.plan.draft import Draft
 from flax2optax.codemod.plan.edits import FlowPlan
 
+EVERY = "*"  # any name may lead to the type
+MAX_HANDS = 5  # files that hand a type on
+
 
 def tie_types(draft: Draft) -> None:
     """Tie each file with types to the files that import it and use what the types belong to."""
@@ -21,35 +24,76 @@ def tie_types(draft: Draft) -> None:
     if not typed:
         return
     imports = {
-        module.path: {path for one in module.imports for path in program.targets(module.path, one)}
+        module.path: [(one, program.targets(module.path, one)) for one in module.imports]
         for module in program.modules.values()
     }
     for module, flow, names in typed:
-        reached = {module.path}
-        for _ in range(3):  # through packages that hand names on
-            for other, targets in imports.items():
-                if reached & targets:
-                    if names & program.words(other):
-                        flow.beside[other] = None
-                    if other.endswith("__init__.py"):
+        reached, known = {module.path}, set(names)
+        for _ in range(MAX_HANDS):
+            before = len(reached), len(known)
+            for other, statements in imports.items():
+                near = [one for one, targets in statements if reached & targets]
+                if not near or not (EVERY in known or known & program.words(other)):
+                    if near and other.endswith("__init__.py"):
                         reached.add(other)
+                    continue
+                flow.beside[other] = None
+                reached.add(other)
+                known |= {a.bound for one in near for a in one.aliases if a.name in known}
+            if before == (len(reached), len(known)):
+                break
 
 
 def _typed_names(module: t.Module, flow: FlowPlan) -> set[str]:
-    """The names at the top of a file whose definitions have a type that changes."""
+    """The names at the top of a file whose definitions have a type that changes, and those that lead to them."""
     nodes = [one.node for one in flow.findings if one.code == "FXO801"]
-    return {name for node in nodes for name in _names_around(module, node)}
+    if not nodes:
+        return set()
+    found = {name for node in nodes for name in _names_around(module, node)}
+    found |= {
+        alias.bound
+        for statement in module.imports
+        if (statement.module or "").startswith("flax.optim")
+        for alias in statement.aliases
+    }
+    return _leading_to(module, found)
 
 
 def _names_around(module: t.Module, node: NodeId) -> set[str]:
-    """What the statement at the top of a file that has this node binds."""
-    around = [statement for statement in module.body if statement.id <= node][-1:]
-    found = set()
-    for inner, above in walk(tuple(around)):
-        if any(isinstance(one, t.Function | t.Class) for one in above):
-            continue
-        if isinstance(inner, t.Function | t.Class) or (
-            isinstance(inner, t.Name) and isinstance(above[-1], t.Assign | t.AnnAssign)
-        ):
-            found.add(inner.name)
-    return found
+    """What the statement at the top of a file that has this node defines; every name where that cannot be told."""
+    (around,) = [statement for statement in module.body if statement.id <= node][-1:]
+    match around:
+        case t.Define(definition=definition):
+            doing = (t.Scope,) if isinstance(definition, t.Function) else ()
+            outer = any(isinstance(inner, doing) for inner, _ in walk((around,)))
+            return {EVERY} if outer or definition.decorators else {definition.name}
+        case t.Assign(targets=targets) if all(isinstance(one, t.Name) for one in targets):
+            return {one.name for one in targets if isinstance(one, t.Name)}
+        case t.AnnAssign(target=t.Name(name=name)):
+            return {name}
+        case t.If() | t.Try():
+            inside = (inner for inner, _ in walk((around,)))
+            return {one.definition.name for one in inside if isinstance(one, t.Define)} or {EVERY}
+    return {EVERY}
+
+
+def _leading_to(module: t.Module, names: set[str]) -> set[str]:
+    """The names of a file whose definitions use these, too."""
+    found = set(names)
+    while True:
+        grown = {
+            name
+            for statement in module.body
+            if found & {inner.name for inner, _ in walk((statement,)) if isinstance(inner, t.Name)}
+            for name in _bound_by(statement)
+        }
+        if grown <= found:
+            return found
+        found |= grown
+
+
+def _bound_by(statement: t.Statement) -> set[str]:
+    if isinstance(statement, t.Define):
+        return {statement.definition.name}
+    targets = statement.targets if isinstance(statement, t.Assign) else ()
+    return {inner.name for inner, _ in walk(targets) if isinstance(inner, t.Name)}
