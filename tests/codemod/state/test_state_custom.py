@@ -52,6 +52,11 @@ REFUSED = {
     "a rule that is no def": OWN.replace(
         "  def init_param_state", "  apply_gradient = staticmethod(print)\n\n  def init_param_state"
     ),
+    "a count of its own": OWN
+    + WHOLE.replace("OptimizerState(state.step + 1,", "OptimizerState(state.step + 2,"),
+    "a start of its own": OWN
+    + WHOLE.replace("jnp.asarray(0, jnp.int32)", "jnp.asarray(5, jnp.int32)"),
+    "a rule from outside": OWN + "\n\nOwn.apply_gradient = print\n",
     "an interface that is no def": OWN + "\n  update_hyper_params = None\n",
     "a base class of flax's": OWN.replace("(optim.OptimizerDef)", "(optim.Momentum)"),
     "a name that is taken": OWN + "\n\nclass OptimizerDef:\n  pass\n",
@@ -87,6 +92,25 @@ def test_only_some_steps_override(tmp_path):
 def test_a_group_of_a_multi_optimizer(tmp_path):
     make = "w = ModelParamTraversal(lambda path, _: 'w' in path)\nreturn optim.MultiOptimizer((w, Own(RATE))).create(params)"
     assert "multi_optimizer((w, Own(RATE)))" in trains_the_same(program(STEP, make, OWN), tmp_path)
+
+
+START = WHOLE[WHOLE.index("  def init_state") :]
+INSIDE = {
+    "a group": "return optim.MultiOptimizer((w, Own(RATE))).create(params)",
+    "a focus": "return Own(RATE).create(params, focus=w)",
+}
+
+
+@pytest.mark.parametrize("make", INSIDE.values(), ids=INSIDE)
+def test_a_start_of_its_own_that_flax_does_not_call(make):
+    make = "w = ModelParamTraversal(lambda path, _: 'w' in path)\n" + make
+    refused(program(STEP, make, OWN + "\n" + START), "FXO204")
+
+
+@pytest.mark.parametrize("kind", ["optim.OptimizerDef", "Own"])
+def test_a_question_for_its_class(kind):
+    make = f"definition = Own(RATE)\nassert isinstance(definition, {kind})\nreturn definition.create(params)"
+    refused(program(STEP, make, OWN), "FXO309")
 
 
 def test_an_override_in_a_group(tmp_path):

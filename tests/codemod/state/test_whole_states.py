@@ -30,6 +30,13 @@ REFUSED = {
         "from flax import serialization\nprint(serialization.to_bytes(state))",
         "FXO306",
     ),
+    "counted": ("print(len(state))", "FXO309"),
+    "listed": ("print(list(state))", "FXO309"),
+    "all of its leaves": (
+        "print(all(x.sum() == 0 for x in jax.tree_util.tree_leaves(state)))",
+        "FXO309",
+    ),
+    "its structure": ("print(jax.tree_util.tree_flatten(state)[0])", "FXO309"),
     "saved inside of something": (
         "from flax import serialization\nprint(serialization.to_bytes({'s': state}))",
         "FXO306",
@@ -86,3 +93,8 @@ def test_a_state_on_the_host(tmp_path):
     assert "jax.lax.stop_gradient((optimizer.step, optimizer.opt_state))" in trains_the_same(
         program(step), tmp_path
     )
+
+
+def test_the_momentum_of_lars_has_another_sign():
+    step = f"state = jax.tree_util.tree_map(jnp.abs, optimizer.state)\noptimizer = optimizer.replace(state=state)\n{STEPPED}"
+    refused(program(step, "return optim.LARS(RATE).create(params)"), "FXO306")

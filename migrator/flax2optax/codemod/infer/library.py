@@ -14,6 +14,7 @@ from flax2optax.codemod.infer.scope import PROJECT, Env
 from flax2optax.codemod.infer.stored import RAW, restored
 from flax2optax.codemod.infer.tables import (
     ARRAYS,
+    COUNTS,
     HARMLESS,
     LEAVES,
     OBJECTS,
@@ -39,6 +40,7 @@ from flax2optax.codemod.infer.values import (
     Gradient,
     Instance,
     Made,
+    Part,
     Partial,
     Transformed,
     TupleOf,
@@ -53,6 +55,8 @@ def call_external(
     m: Machine, reader: Frame, env: Env | None, node: t.Expression, name: str, args: Args
 ) -> Value:
     """What calling the library's `name` returns."""
+    if name in COUNTS and any(isinstance(a, Part) and a.kind == "state" for a in args.get(0)):
+        return escape(m, reader, node, name.removeprefix("builtins."), args)
     if name in SAME:
         return _same(m, reader, node, name, args)
     if name in WRAPPERS:

@@ -118,7 +118,7 @@ def _is_own_class(m: Machine, atom: Definition, kinds: Value) -> bool:
     """Whether a definition of the program's own class is asked for flax's base, which is no base of Optax's kind."""
     made = m.definitions.get(atom.site, NOTHING)
     own = any(isinstance(a, OptimizerClass) and a.class_ for a in made)
-    return own and any(isinstance(a, OptimizerClass) and not a.class_ for a in kinds)
+    return own and any(isinstance(a, OptimizerClass | ClassRef) for a in kinds)
 
 
 _TUPLES = frozenset(

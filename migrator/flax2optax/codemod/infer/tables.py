@@ -50,6 +50,13 @@ HARMLESS_METHODS = frozenset({
 })  # fmt: skip
 
 
+# What a pair answers, and a record of flax's does not.
+COUNTS = frozenset({
+    "builtins.len", "builtins.list", "builtins.tuple", "builtins.iter", "builtins.sorted", "builtins.reversed",
+    "builtins.enumerate", "builtins.zip", "builtins.map", "builtins.next", "builtins.set", "builtins.dict",
+})  # fmt: skip
+
+
 ARRAYS = frozenset(
     [
         f"jax.numpy.{made}"

@@ -14,6 +14,7 @@ from flax2optax.codemod.infer.values import (
     Container,
     External,
     Numbers,
+    Part,
     Partial,
     TupleOf,
     Value,
@@ -70,6 +71,9 @@ def structure(m: Machine, reader: Frame, node: t.Expression, args: Args) -> Valu
     inside = frozenset(carried(m, reader, tree, instances=True))
     if not inside:
         return OTHER
+    if any(isinstance(a, Part) for a in inside):  # a state alone: how many leaves it has is asked
+        m.escapes[Escape(node.id, "call", "the structure of its state", inside)] = None
+        return UNKNOWN
     m.flattened[node.id] = inside
     return one(Partial(External(STRUCTURE), (tree,), (), node.id))
 

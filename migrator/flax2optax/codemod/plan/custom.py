@@ -46,14 +46,8 @@ def plan_custom(
     flow = draft.flow(use.flow)
     class_ = draft.facts.machine.classes[class_id]
     reason = obstacle(draft, class_)
-    if (
-        not reason
-        and use.node.id in held(draft.facts, "inner")
-        and "init_state" in _bound_in(class_)
-    ):
-        reason = "a MultiOptimizer of flax does not call its `init_state`" * (
-            not is_multi(draft.facts, use)
-        )
+    if not reason and use.node.id in held(draft.facts, "inner") and has_own_start(draft, use):
+        reason = "a MultiOptimizer of flax does not call its `init_state`"
     if reason:
         draft.stop(
             flow, "FXO204", use.node.id, f"the optimizer is a class of this program: {reason}"
@@ -109,6 +103,10 @@ def obstacle(draft: Draft, class_: t.Class) -> str:
         for s in class_.body
         if isinstance(s, t.Define) and isinstance(s.definition, t.Function)
     }
+    machine = draft.facts.machine
+    given = {str(name) for name in machine.fields(("class", class_.id))} - _bound_in(class_)
+    if given:
+        return f"it gets its `{min(given)}` from outside of it"
     if computed := sorted(_bound_in(class_) - methods & (KEPT_BY_BASE | INTERFACE | LOOKS | MAGIC)):
         return f"its `{computed[0]}` is no plain method"
     if len(class_.arguments) != 1 or class_.arguments[0].keyword:
@@ -124,10 +122,41 @@ def obstacle(draft: Draft, class_: t.Class) -> str:
     own = sorted(methods & KEPT_BY_BASE)
     if own:
         return f"it has a `{own[0]}` of its own"
+    if _counts_otherwise(draft, class_):
+        return "its state does not count every step by one"
     missing = [names[0] for names in NEEDED if not methods.intersection(names)]
     if missing:
         return f"it has no `{missing[0]}`"
     return _name_taken(class_, WRITTEN["OptimizerDef"])
+
+
+def has_own_start(draft: Draft, use: Occurrence) -> bool:
+    """Whether a constructor is of a class of the program with an `init_state`, which flax's groups do not call."""
+    made = (
+        a.class_ for a in draft.facts.classes(use.node.id) if a.class_ and a.name == "OptimizerDef"
+    )
+    return any("init_state" in _bound_in(draft.facts.machine.classes[one]) for one in made)
+
+
+def _counts_otherwise(draft: Draft, class_: t.Class) -> bool:
+    """Whether some state is made whose step is neither 0 nor the last one and 1."""
+    for node, _ in walk(class_.body):
+        if not isinstance(node, t.Call) or not node.args:
+            continue
+        callee = draft.facts.value(node.func.id)
+        if not any(isinstance(a, OptimizerClass) and a.name == "OptimizerState" for a in callee):
+            continue
+        step = next((a.value for a in node.args if a.keyword == "step"), node.args[0].value)
+        if isinstance(step, t.Operation) and step.operator == "+":
+            added = [one.value for one in step.operands if isinstance(one, t.Constant)]
+            if added != [1]:
+                return True
+        elif any(
+            isinstance(inner, t.Constant) and isinstance(inner.value, int) and inner.value != 0
+            for inner, _ in walk((step,))
+        ):
+            return True
+    return False
 
 
 def _bound_in(class_: t.Class) -> set[str]:

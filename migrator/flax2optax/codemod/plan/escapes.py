@@ -8,7 +8,7 @@ from flax2optax.codemod.index.walk import Node, everything
 from flax2optax.codemod.infer import OptimizerFacts
 from flax2optax.codemod.infer.flows import sites
 from flax2optax.codemod.infer.tables import LEAVES
-from flax2optax.codemod.infer.values import Definition, Optimizer, leaves
+from flax2optax.codemod.infer.values import Definition, Optimizer, Part, leaves
 from flax2optax.codemod.plan.draft import Draft
 from flax2optax.codemod.plan.occurrences import parent
 
@@ -21,7 +21,7 @@ def stop_escapes(draft: Draft) -> None:
     facts = draft.facts
     harmless = _questions(facts)
     for escape in facts.machine.escapes:
-        if escape.node in harmless:
+        if escape.node in harmless and not any(isinstance(a, Part) for a in escape.value):
             continue
         for site in sites(escape.value):
             draft.stop(

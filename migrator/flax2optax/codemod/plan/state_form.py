@@ -13,7 +13,7 @@ from flax2optax.codemod.plan.clips import chained
 from flax2optax.codemod.plan.computed import is_looked_up, plan_lookup
 from flax2optax.codemod.plan.constructors import Rate
 from flax2optax.codemod.plan.counters import plan_counter, sets_a_step
-from flax2optax.codemod.plan.custom import in_own_class, plan_base, plan_own_state
+from flax2optax.codemod.plan.custom import has_own_start, in_own_class, plan_base, plan_own_state
 from flax2optax.codemod.plan.definitions import plan_construct
 from flax2optax.codemod.plan.draft import TRAIN_STATE, Draft, pieces
 from flax2optax.codemod.plan.edits import Hole, Pieces, Replace, ReplaceStatement
@@ -75,6 +75,9 @@ def _create(
         if of(use.flow).rate in (Rate.STATE, Rate.GROUPS, Rate.UPDATE):
             message = "the steps override hyperparameters that are inside of the focus"
             draft.stop(flow, "FXO502", use.node.id, message)
+        if any(has_own_start(draft, one) for one in of(use.flow).made):
+            message = "the optimizer is a class of this program: a focus of flax does not call its `init_state`"
+            draft.stop(flow, "FXO204", use.node.id, message)
         draft.support(flow, module, "multi_optimizer")
         tx = pieces("multi_optimizer((", focus.id, ", ", tx, "))")
     params = (Hole(arguments["target"].id),)
@@ -161,7 +164,7 @@ def _state(
 ) -> None:
     assert isinstance(use.node, t.Attribute) and use.flow is not None
     if not sets_a_step(use.node, use.above):
-        plan_state(draft, draft.flow(use.flow), use.node, use.above)
+        plan_state(draft, of(use.flow), draft.flow(use.flow), use.node, use.above)
 
 
 def _state_step(

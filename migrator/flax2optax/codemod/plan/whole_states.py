@@ -8,11 +8,18 @@ from flax2optax.codemod.infer.values import Optimizer, Part
 from flax2optax.codemod.plan.draft import Draft, pieces, simple
 from flax2optax.codemod.plan.edits import FlowPlan, Replace
 from flax2optax.codemod.plan.occurrences import is_state_of_optimizer
+from flax2optax.codemod.plan.rates import FlowFacts
 
 
-def plan_state(draft: Draft, flow: FlowPlan, node: t.Attribute, above: tuple[Node, ...]) -> None:
+def plan_state(
+    draft: Draft, known: FlowFacts, flow: FlowPlan, node: t.Attribute, above: tuple[Node, ...]
+) -> None:
     """Write one read of a whole state; where it is put right into another optimizer, that optimizer's `replace` is written."""
     if _is_put_back(draft, node, above):
+        return
+    if any(atom.name == "LARS" for use in known.made for atom in draft.facts.classes(use.node.id)):
+        message = "the state of LARS is used as a value, and Optax's momentum has the other sign"
+        draft.stop(flow, "FXO306", node.id, message)
         return
     if not simple(node.value):
         message = "the optimizer is an expression, which would be evaluated twice"
