@@ -59,6 +59,7 @@ def test_an_import_that_nothing_uses_goes_with_the_others():
 STATE = """\
 import flax
 from flax import optim
+import common
 
 
 @flax.struct.dataclass
@@ -76,6 +77,7 @@ def train(state, grads):
 """
 READER = """\
 import flax
+import common
 
 
 def restore({name}, other):
@@ -85,7 +87,11 @@ def restore({name}, other):
 
 
 def test_a_file_that_nothing_leads_to_reads_a_record():
-    modules = {"state.py": STATE, "reader.py": READER.format(name="state")}
+    modules = {
+        "state.py": STATE,
+        "reader.py": READER.format(name="state"),
+        "common.py": "RATE = 1\n",
+    }
     outcome = migrated_project(modules, todo=False)
     assert told(outcome) == []
     assert "unfreeze(other.optimizer.params)" in text_of(outcome, "", "reader.py")
@@ -93,7 +99,22 @@ def test_a_file_that_nothing_leads_to_reads_a_record():
 
 def test_a_file_that_nothing_leads_to_reads_what_may_be_one_of_two():
     other = STATE.replace("State", "Other").replace("step: int", "step: int\n  rng: int")
-    modules = {"state.py": STATE, "other.py": other, "reader.py": READER.format(name="state")}
+    modules = {
+        "state.py": STATE,
+        "other.py": other,
+        "reader.py": READER.format(name="state"),
+        "common.py": "RATE = 1\n",
+    }
     outcome = migrated_project(modules, todo=False)
     assert "reader.py" in {one.location.path for one in told(outcome)}
     assert not outcome.changes
+
+
+def test_a_file_of_another_program_reads_something_of_its_own():
+    modules = {
+        "state.py": STATE,
+        "reader.py": READER.format(name="state").replace("import common\n", ""),
+    }
+    outcome = migrated_project(modules, todo=False)
+    assert {one.source.display for one in outcome.changes} <= {"state.py"}
+    assert "reader.py" not in {one.location.path for one in outcome.diagnostics}

@@ -69,13 +69,26 @@ def touched(m: Machine) -> dict[str, set[str]]:
 
 
 def readers(program: Program, opened: set[str]) -> list[str]:
-    """Files that read a field of what is called an optimizer, wherever they got it; none in a program without flax.optim."""
-    waiting = sorted(program.paths - opened) if opened else []
-    return [
+    """Files that read a field of what is called an optimizer, and have some file of the project in common with these."""
+    reading = [
         path
-        for path in waiting
+        for path in sorted(program.paths - opened)
         if _FIELDS & program.words(path) and _READS.search(program.read(path) or "")
     ]
+    near = _imported(program, opened) if reading else set()
+    return [path for path in reading if not near.isdisjoint(_imported(program, {path}))]
+
+
+def _imported(program: Program, paths: set[str]) -> set[str]:
+    """Files with what they import, and what that imports."""
+    found, waiting = set(paths), sorted(paths)
+    while waiting:
+        path = waiting.pop()
+        for statement in _statements(program.read(path) or ""):
+            more = program.targets(path, statement) & program.paths - found
+            found |= more
+            waiting.extend(sorted(more))
+    return found
 
 
 def overridden(m: Machine) -> tuple[dict[str, set[str]], frozenset[str]]:
