@@ -30,6 +30,11 @@ WAYS = {
     "a global of a function": (
         "def make():\n  global Opt\n  Opt = optim.Optimizer\n\n\nmake()", "typed.Opt",
     ),
+    "a function that is found by its type": (
+        "import functools\n\n\n@functools.singledispatch\ndef kind(x):\n  return 0\n\n\n"
+        "@kind.register(optim.Optimizer)\ndef _(x):\n  return 1",
+        "object) and typed.kind(optimizer",
+    ),
     "a loop": ("for Opt in (optim.Optimizer,):\n  pass", "typed.Opt"),
     "an alias of a function": (
         "def is_one(x):\n  return isinstance(x, optim.Optimizer)\n\n\ncheck = is_one",
@@ -98,3 +103,29 @@ def test_a_class_in_a_string():
     after = text_of(outcome, before, "typed.py")
     assert told(outcome) == []
     assert "f(x: 'train_state.TrainState') -> 'list[train_state.TrainState]'" in after
+
+
+CONFIG = """\
+import dataclasses
+from flax import optim
+
+
+@dataclasses.dataclass
+class Config:
+  rate: float = 0.1
+
+  def definition(self) -> optim.OptimizerDef:
+    return optim.Adam(self.rate)
+
+
+def train(config, params, grads):
+  return Config().definition().create(params).apply_gradient(grads).target
+"""
+
+
+def test_a_stopped_file_does_not_hold_back_a_decorated_class_that_it_does_not_use():
+    user = USER.format(take="import typed", kind="typed.dataclasses.Field")
+    outcome = migrated_project({"typed.py": CONFIG, "user.py": user}, todo=False)
+    assert "definition(self) -> optax.GradientTransformation" in text_of(
+        outcome, CONFIG, "typed.py"
+    )

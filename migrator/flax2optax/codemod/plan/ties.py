@@ -64,16 +64,20 @@ def _names_around(module: t.Module, node: NodeId) -> set[str]:
     (around,) = [statement for statement in module.body if statement.id <= node][-1:]
     match around:
         case t.Define(definition=definition):
-            doing = (t.Scope,) if isinstance(definition, t.Function) else ()
-            outer = any(isinstance(inner, doing) for inner, _ in walk((around,)))
-            return {EVERY} if outer or definition.decorators else {definition.name}
+            inside = [inner for inner, _ in walk((around,))]
+            outer = isinstance(definition, t.Function) and any(
+                isinstance(inner, t.Scope)  # it may set a name of the file, or be found by its type
+                or (isinstance(inner, t.Attribute) and inner.attr == "register")
+                for inner in inside
+            )
+            return {EVERY} if outer else {definition.name}
         case t.Assign(targets=targets) if all(isinstance(one, t.Name) for one in targets):
             return {one.name for one in targets if isinstance(one, t.Name)}
         case t.AnnAssign(target=t.Name(name=name)):
             return {name}
         case t.If() | t.Try():
-            inside = (inner for inner, _ in walk((around,)))
-            return {one.definition.name for one in inside if isinstance(one, t.Define)} or {EVERY}
+            defined = (one for one, _ in walk((around,)) if isinstance(one, t.Define))
+            return {one.definition.name for one in defined} or {EVERY}
     return {EVERY}
 
 
