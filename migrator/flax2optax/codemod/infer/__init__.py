@@ -7,7 +7,6 @@ Runs to a fixed point over the whole program. Never edits, never imports jax.
 from __future__ import annotations
 
 import re
-from collections.abc import Hashable
 from dataclasses import dataclass
 
 from flax2optax.codemod.index import tree as t
@@ -21,7 +20,6 @@ from flax2optax.codemod.infer.library import call_free
 from flax2optax.codemod.infer.machine import Frame, Machine
 from flax2optax.codemod.infer.neighbours import importers, overridden, readers, touched
 from flax2optax.codemod.infer.objects import (
-    carries,
     class_member,
     declared_fields,
     family,
@@ -65,13 +63,9 @@ def infer(program: Program, paths: tuple[str, ...]) -> OptimizerFacts:
     """Analyse the files `paths` and everything they import."""
     believed: dict[tuple[NodeId, str], Value] = {}
     really: frozenset[NodeId] = frozenset()
-    lone = True
     paths = (*paths, *readers(program, set(paths)))
     for _ in range(MAX_PASSES):
-        m = _pass(program, paths, believed, really, lone=lone)
-        if lone and m.records_made and len(_kinds_of_records(m)) > 1:
-            lone = False
-            continue
+        m = _pass(program, paths, believed, really)
         # What was called for real in one pass need not be imagined in the next.
         grown = _believe(m, believed)
         called = frozenset(m.really_called)
@@ -92,14 +86,11 @@ def _pass(
     paths: tuple[str, ...],
     believed: dict[tuple[NodeId, str], Value],
     really: frozenset[NodeId],
-    *,
-    lone: bool,
 ) -> Machine:
     """One analysis from scratch, with what earlier ones found out about parameters nobody passes."""
     m = Machine(program)
     m.believed = believed
     m.known_calls = really
-    m.lone_record = lone
     m.open.update(paths)
     m.run = lambda frame: run_frame(m, frame)
     m.call_bound = lambda frame, node, bound, *given: call_bound(m, frame, node, bound, *given)
@@ -108,13 +99,6 @@ def _pass(
     m.settle()
     _call_the_uncalled(m)
     return m
-
-
-def _kinds_of_records(m: Machine) -> set[Hashable]:
-    """The families of classes whose fields hold optimizers."""
-    top = m.frames[0]
-    families = {family(m, class_id) for class_id in m.classes}
-    return {one for one in families if carries(m, top, m.load_all(top, one))}
 
 
 def _call_the_uncalled(m: Machine) -> None:

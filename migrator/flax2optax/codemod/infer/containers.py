@@ -53,8 +53,6 @@ def _elements(m: Machine, reader: Frame, atom: Atom) -> Value:
             return join(
                 OTHER, *(one(Literal(k)) for k in m.fields(site) if isinstance(k, str) and k != "*")
             )
-        case Container(kind="record"):
-            return OTHER
         case Container(site=site):
             return m.load_all(reader, site)
         case Instance():
@@ -114,8 +112,6 @@ def _keyed(m: Machine, reader: Frame, atom: TupleOf | Container, name: object) -
         if isinstance(name, int) and -len(atom.items) <= name < len(atom.items):
             return atom.items[name]
         return join(*atom.items)
-    if atom.kind == "record":
-        return OTHER
     if atom.kind != "dict" and isinstance(name, int) and name < 0:
         return m.load_all(reader, atom.site)
     return join(m.load(reader, atom.site, name), m.load(reader, atom.site, "*"))
@@ -123,7 +119,7 @@ def _keyed(m: Machine, reader: Frame, atom: TupleOf | Container, name: object) -
 
 def _any_item(m: Machine, reader: Frame, atom: Atom) -> Value:
     match atom:
-        case Container(site=site) if atom.kind != "record":
+        case Container(site=site):
             return m.load_all(reader, site)
         case Free(function=function, path=path) if path.count(".") < 3:
             return one(Free(function, path + ".[]"))
@@ -249,7 +245,7 @@ def container_method(
             for a in positional[0]:
                 m.store(site, a.value if isinstance(a, Literal) else "*", positional[1])
             return item(m, reader, one(atom.of), positional[0], False, node)
-        case "replace" | "_replace" if kind in ("namespace", "record"):
+        case "replace" | "_replace" if kind == "namespace":
             for key, value in keywords.items():
                 m.store(site, key, value)
             for value in positional:
@@ -312,7 +308,7 @@ def shuffle(m: Machine, reader: Frame, site: NodeId) -> None:
 
 def _update(m: Machine, reader: Frame, site: NodeId, value: Value) -> None:
     for source in value:
-        if isinstance(source, Container) and source.kind in ("dict", "namespace", "record"):
+        if isinstance(source, Container) and source.kind in ("dict", "namespace"):
             m.load_all(reader, source.site)
             for key in m.fields(source.site):
                 m.store(site, key, m.load(reader, source.site, key))

@@ -109,22 +109,7 @@ def _unlisted(m: Machine, reader: Frame, node: t.Expression, name: str, args: Ar
             m.want((name,))
         return one(Made(name))
     found = escape(m, reader, node, name.removeprefix("builtins."), args)
-    kept = frozenset(a for a in found if isinstance(a, Instance))
-    named = name.rsplit(".", 1)[-1][:1].isupper()
-    if kept and named and m.lone_record and not (args.rest or args.keyword_rest):
-        return join(found, _record(m, node, args))
     return one(Array()) if found == OTHER and name.startswith(("jax.numpy.", "numpy.")) else found
-
-
-def _record(m: Machine, node: t.Expression, args: Args) -> Value:
-    """An object of a class that cannot be seen: the fields that are known are the keywords it is made with.
-
-    What the class does with them is not known, so all records that may be meant have to be of one kind.
-    """
-    m.records_made = True
-    for key, (value, _) in args.keywords.items():
-        m.store(node.id, key, value)
-    return one(Container(node.id, "record"))
 
 
 def _same(m: Machine, reader: Frame, node: t.Expression, name: str, args: Args) -> Value:

@@ -69,8 +69,6 @@ class Machine:
             set()
         )  # callables that a library got, called once with parameters nobody passes
         self.imagined: set[NodeId] = set()  # called with parameters nobody passes
-        self.lone_record = True  # no two kinds of records hold optimizers, as far as is known
-        self.records_made = False  # an object of a class that cannot be seen was given fields
         self.known_calls: frozenset[NodeId] = frozenset()  # really called in an earlier pass
         self.functions: dict[NodeId, Function] = {}
         self.classes: dict[NodeId, Class] = {}

@@ -210,10 +210,6 @@ def attribute(m: Machine, reader: Frame, atom: Atom, name: str, node: NodeId) ->
             if name in _MAPPING:
                 return one(Attr(atom, name))
             return join(m.load(reader, site, name), m.load(reader, site, "*")) or OTHER
-        case Container(site=site, kind="record") if held := m.load(reader, site, name):
-            return held
-        case Container(kind="record") if name not in ("replace", "_replace"):
-            return OTHER
         case Container() | TupleOf():
             return one(Attr(atom, name))
         case Unknown():
@@ -379,7 +375,7 @@ def _sets(m: Machine, ref: FunctionRef) -> bool:
 
 
 def carries(m: Machine, reader: Frame, value: Value, instances: bool = False) -> bool:
-    """Whether an optimizer, its definition or its state is in a value; in fields of records only if asked."""
+    """Whether an optimizer, its definition or its state is in a value; in fields of instances only if asked."""
     return bool(carried(m, reader, value, instances))
 
 
@@ -399,8 +395,6 @@ def carried(
         ):
             found.add(atom)
         elif isinstance(atom, Container) and atom.site not in seen:
-            if atom.kind == "record" and not instances:
-                continue
             seen.add(atom.site)
             found |= carried(m, reader, m.load_all(reader, atom.site), instances, seen)
         elif isinstance(atom, Instance) and instances and atom.class_ not in seen:

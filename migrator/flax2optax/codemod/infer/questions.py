@@ -222,7 +222,4 @@ def replace_fields(m: Machine, reader: Frame, node: t.Expression, args: Args) ->
             for name, (value, id_) in args.keywords.items():
                 m.store(family(m, atom.class_), name, value)
                 m.bindings.setdefault(id_, {})[atom.class_, name] = None
-        elif isinstance(atom, Container) and atom.kind == "record":
-            for name, (value, _) in args.keywords.items():
-                m.store(atom.site, name, value)
     return args.get(0)

@@ -187,7 +187,7 @@ def _optimizer_attribute(
 
 
 def _has_fields(atom: Atom) -> bool:
-    return isinstance(atom, Container) and atom.kind in ("namespace", "record")
+    return isinstance(atom, Container) and atom.kind == "namespace"
 
 
 def is_state_of_optimizer(facts: OptimizerFacts, node: t.Attribute) -> bool:
