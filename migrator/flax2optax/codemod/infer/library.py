@@ -116,16 +116,10 @@ def _same(m: Machine, reader: Frame, node: t.Expression, name: str, args: Args) 
     value = args.get(0)
     if "key" in args.keywords:
         invoke_all(m, reader, node, args.keywords["key"][0], plain(elements(m, reader, value)))
-    if name in (
-        "builtins.list",
-        "builtins.tuple",
-        "builtins.sorted",
-        "builtins.reversed",
-        "builtins.iter",
-    ):
-        if name in ("builtins.reversed", "builtins.sorted"):
-            m.store(node.id, "*", elements(m, reader, value))
-            return one(Container(node.id, "list"))
+    if name in ("builtins.reversed", "builtins.sorted"):
+        m.store(node.id, "*", elements(m, reader, value))
+        return one(Container(node.id, "list"))
+    if name in ("builtins.list", "builtins.tuple", "builtins.iter"):
         if all(isinstance(a, TupleOf) for a in value) and name == "builtins.tuple":
             return value
         if any(isinstance(a, Container) and a.kind == "dict" for a in value) or len(value) != 1:

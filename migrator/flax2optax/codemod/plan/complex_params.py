@@ -28,8 +28,10 @@ def complex_flows(
 ) -> frozenset[NodeId]:
     """The flows, by root, whose params may be complex; `files` are those that each one passes."""
     program = facts.program
-    suspects = [one for one in program.paths if _COMPLEX.search(program.read(one) or "")]
-    together = connected(program) if suspects and files else {}
+    suspects = (
+        [one for one in program.paths if _COMPLEX.search(program.read(one) or "")] if files else []
+    )
+    together = connected(program) if suspects else {}
     found = set()
     for root, own in files.items():
         near = {together.get(path) for path in own}
