@@ -10,6 +10,7 @@ from types import MappingProxyType, ModuleType
 from typing import Final
 
 from .by_arguments import function_name, functions, variant_for_any
+from .param_states import VIEWED
 from .signature import flax_name, hyper_params
 from .template import (
     DuplicateArgumentError,
@@ -29,6 +30,7 @@ from .types import Agreement, Example, OptimizerRule, Support, Variant
 __all__ = [
     "RULES",
     "SUPPORT",
+    "VIEWED",
     "Agreement",
     "DuplicateArgumentError",
     "Example",

@@ -29,6 +29,7 @@ support = Support(
 )
 
 RATIO = "trust_coefficient={trust_coefficient?}, eps={eps?}"
+POSITIVE = "optax.scale({learning_rate}), optax.trace(decay={beta}, nesterov={nesterov?}), optax.scale(-1))"
 
 rule = OptimizerRule(
     flax=(
@@ -43,6 +44,7 @@ rule = OptimizerRule(
                 "optax.scale_by_learning_rate({learning_rate}), "
                 "optax.trace(decay={beta}, nesterov={nesterov?}))"
             ),
+            positive=f"optax.chain(lars_trust_ratio({{weight_decay}}, {RATIO}), {POSITIVE}",
             state={"momentum": "-[2].trace"},
             needs=("lars_trust_ratio",),
             note="optax.lars takes the gradient's norm after the decay is added, flax took it before.",
@@ -50,6 +52,10 @@ rule = OptimizerRule(
         Variant(
             write=(
                 f"optax.lars({{learning_rate}}, {RATIO}, momentum={{beta?}}, nesterov={{nesterov?}})"
+            ),
+            positive=(
+                "optax.chain(optax.scale_by_trust_ratio(trust_coefficient={trust_coefficient}, "
+                f"eps={{eps?}}), {POSITIVE}"
             ),
             state={"momentum": "-[3].trace"},
         ),

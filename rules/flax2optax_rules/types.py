@@ -1,5 +1,6 @@
 """What a rule is: plain data about one flax.optim construct and the Optax that equals it."""
 
+import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from enum import StrEnum
@@ -27,6 +28,7 @@ class Variant:
     `write` is the expression with the learning rate inside.
     `unscaled` is the same transformation with no rate, for programs whose step multiplies the updates by `-rate`;
     it is None where something follows the rate.
+    `positive` is `write` with the signs of flax's state, for programs that look at it, where they differ.
     `{x}` inserts the user's expression for `x` or flax's default; `{x?}` drops the argument when the user left it out.
     `when` holds conditions in one line: `x` was written with anything but its default, `x=True` with that literal.
     The first variant whose every condition holds is chosen; one that writes nothing refuses, and its `note` says why.
@@ -41,6 +43,7 @@ class Variant:
     write: str
     when: str | None = None
     unscaled: str | None = None
+    positive: str | None = None
     state: Mapping[str, str] = field(default_factory=dict)
     unscaled_state: Mapping[str, str] = field(default_factory=dict)
     inner: str | None = None
@@ -67,3 +70,8 @@ class Support:
     source: str
     imports: tuple[str, ...]
     why: str
+
+    @property
+    def names(self) -> tuple[str, ...]:
+        """What the lines bind at the top of the file."""
+        return tuple(re.findall(r"^(?:class |def )?(\w+)(?= =|[(:])", self.source, re.MULTILINE))

@@ -14,7 +14,7 @@ return optimizer.replace(target=target, state=state)
 """
 STEPPED = "return optimizer.apply_gradient(grads, learning_rate=lr)"
 REFUSED = {
-    "its moments are read": ("print(state.param_states)", "FXO306"),
+    "its moments are changed": ("state.param_states['w'] = 0", "FXO306"),
     "an item": ("print(state[0])", "FXO306"),
     "taken apart": ("step, moments = state", "FXO306"),
     "iterated": ("print([part for part in state])", "FXO306"),
@@ -95,6 +95,17 @@ def test_a_state_on_the_host(tmp_path):
     )
 
 
-def test_the_momentum_of_lars_has_another_sign():
+def test_the_momentum_of_lars_has_the_sign_of_flax(tmp_path):
     step = f"state = jax.tree_util.tree_map(jnp.abs, optimizer.state)\noptimizer = optimizer.replace(state=state)\n{STEPPED}"
-    refused(program(step, "return optim.LARS(RATE).create(params)"), "FXO306")
+    after = trains_the_same(program(step, "return optim.LARS(RATE).create(params)"), tmp_path)
+    assert "optax.scale(-1)" in after
+
+
+def test_lars_by_another_name():
+    step = f"state = optimizer.state\noptimizer = optimizer.replace(state=state)\n{STEPPED}"
+    refused(
+        program(
+            step, "return NAMES['lars'](RATE).create(params)", head="NAMES = {'lars': optim.LARS}"
+        ),
+        "FXO306",
+    )

@@ -61,7 +61,7 @@ def _elements(m: Machine, reader: Frame, atom: Atom) -> Value:
             return UNKNOWN
         case Free():
             return OTHER
-        case Part(kind="hyper_params") | Serialized() | Made() | Array():
+        case Part(kind="hyper_params" | "param_states") | Serialized() | Made() | Array():
             return one(atom)
         case External(name=name) if name.startswith(PROJECT):
             return one(Made(name))

@@ -23,6 +23,7 @@ from flax2optax.codemod.infer.tables import (
     RESTORE,
     SAME,
     SAVES,
+    SHALLOW,
     TREE_MAP,
     WRAPPERS,
 )
@@ -58,7 +59,8 @@ def call_external(
     if name in COUNTS and any(isinstance(a, Part) and a.kind == "state" for a in args.get(0)):
         return escape(m, reader, node, name.removeprefix("builtins."), args)
     if name in SAME:
-        return _same(m, reader, node, name, args)
+        found = _same(m, reader, node, name, args)
+        return found if name in SHALLOW else _copied(found)
     if name in WRAPPERS:
         return _wrapped(m, node, name, args)
     if name in PARTIALS:
@@ -71,7 +73,7 @@ def call_external(
             return whole
     if name in TREE_MAP:
         call_on_leaves(m, reader, node, args)
-        return join(*(v for v, _ in args.positional[1:]), args.rest) or OTHER
+        return _copied(join(*(v for v, _ in args.positional[1:]), args.rest)) or OTHER
     if name in RESTORE:
         return restored(args.get(*RESTORE[name]))
     if name in RAW:
@@ -126,6 +128,12 @@ def _same(m: Machine, reader: Frame, node: t.Expression, name: str, args: Args) 
             m.store(node.id, "*", elements(m, reader, value))
             return one(Container(node.id, "list"))
     return value or OTHER
+
+
+def _copied(value: Value) -> Value:
+    """A tree that was made anew: what is changed in it is not changed in the moments it was made of."""
+    moments = frozenset(a for a in value if isinstance(a, Part) and a.kind == "param_states")
+    return (value - moments) | OTHER if moments else value
 
 
 def _wrapped(m: Machine, node: t.Expression, name: str, args: Args) -> Value:

@@ -46,6 +46,8 @@ DEFINITION_METHODS = frozenset({
     "init_param_state", "state_dict", "restore_state", "replace",
 })  # fmt: skip
 _MAPPING = frozenset({"get", "items", "keys", "values", "update", "setdefault", "pop"})
+# What is called on a part of an optimizer, and returns (a part of) it.
+_OF_PARTS = _MAPPING | {"replace", "copy", "popitem"}
 STRUCTURE = "jax.tree_util.PyTreeDef"
 RECORD_METHODS = frozenset({"replace", "_replace", "copy", "_asdict", "create", "unpack"})
 
@@ -324,6 +326,10 @@ def _optimizer_attribute(m: Machine, reader: Frame, atom: Atom, name: str, node:
             return one(Attr(atom, name))
         case Part(kind="state", site=site), "step" | "param_states":
             return one(Part(name, site))
+        case Part(kind="state"), "replace":
+            return one(Attr(atom, name))
+        case Part(kind="param_states"), _ if name in _OF_PARTS:
+            return one(Attr(atom, name))
         case Part(), _:
             return OTHER
         case Definition(site=site), "hyper_params":
@@ -391,7 +397,7 @@ def carried(
     found: set[Atom] = set()
     for atom in leaves(value):
         if isinstance(atom, Optimizer | Definition) or (
-            isinstance(atom, Part) and atom.kind in ("state", "param_states")
+            isinstance(atom, Part) and atom.kind == "state"
         ):
             found.add(atom)
         elif isinstance(atom, Container) and atom.site not in seen:

@@ -78,6 +78,8 @@ def optimizer_method(
             return _compute_gradient(m, reader, node, optimizer, args, (one(optimizer),))
         case Attr(of=Optimizer() as optimizer):
             return one(optimizer)
+        case Attr(of=Part() as part):  # `state.replace(…)`, `param_states.items()`
+            return one(part)
     return escape(m, reader, node, f"{atom.name}", args)
 
 

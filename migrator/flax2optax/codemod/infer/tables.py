@@ -15,6 +15,13 @@ SAME = frozenset({
 })  # fmt: skip
 
 
+# Those of them whose result shares the insides of their argument.
+SHALLOW = frozenset({
+    "copy.copy", "identity", "builtins.iter", "builtins.reversed", "builtins.list", "builtins.tuple",
+    "builtins.sorted",
+})  # fmt: skip
+
+
 # A decorator or transformation whose result is called like the function it got.
 WRAPPERS = frozenset({
     "jax.jit", "jax.pmap", "jax.vmap", "jax.pjit", "jax.experimental.pjit.pjit", "jax.experimental.pjit",

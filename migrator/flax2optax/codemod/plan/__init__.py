@@ -39,6 +39,7 @@ from flax2optax.codemod.plan.layouts import (
     trained_flows,
 )
 from flax2optax.codemod.plan.leftovers import plan_leftovers
+from flax2optax.codemod.plan.moments import reads_moments
 from flax2optax.codemod.plan.occurrences import Occurrence, occurrences
 from flax2optax.codemod.plan.rates import FlowFacts, flow_rate
 from flax2optax.codemod.plan.replicas import replicated_axis
@@ -120,7 +121,7 @@ def _flow_facts(
         made = tuple(use for use in its if use.kind == "construct")
         result[root] = FlowFacts(
             how.rate, _bare(facts, its), front, how.overridden, how.groups, made,
-            root in complex_, root in rows, axis,
+            root in complex_, root in rows, any(map(reads_moments, its)), axis,
         )  # fmt: skip
     return result
 

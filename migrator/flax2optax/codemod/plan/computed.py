@@ -54,6 +54,10 @@ def plan_lookup(
         return
     if known is None or not known.closed:
         flow.assumptions["the name of the class may also come from outside of the program"] = None
+    if "LARS" in mentioned and any(of(site).moments for site in sites):
+        message = "the state may be that of LARS, and Optax's momentum has the other sign"
+        draft.stop(flow, "FXO306", node.id, message)
+        return
     rates = {of(site).rate for site in sites}
     try:
         if len(rates) > 1:

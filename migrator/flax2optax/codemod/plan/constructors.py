@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from enum import StrEnum
 from types import MappingProxyType
 
@@ -88,12 +88,16 @@ def build(
     spread: Spread = MappingProxyType({}),
     *,
     squares: bool = False,
+    positive: bool = False,
 ) -> Built:
-    """The Optax expression of `flax.optim.<name>(…)`, one that `squares` complex gradients if asked; raises `CannotBuild`."""
+    """The Optax expression of `flax.optim.<name>(…)`; raises `CannotBuild`.
+
+    If asked, one that `squares` complex gradients, or whose moments are `positive` where flax's were.
+    """
     try:
         positional, keywords = _arguments(name, node, spread)
         arguments = bind(RULES[name], positional, keywords)
-        return _build(name, node, arguments, rate, optax, overridden, squares=squares)
+        return _build(name, node, arguments, rate, optax, overridden, squares, positive)
     except RuleError as error:
         code = "FXO203" if "learning_rate" in str(error) else "FXO202"
         raise CannotBuild(code, str(error)) from error
@@ -106,8 +110,8 @@ def _build(
     rate: Rate,
     optax: str,
     overridden: Sequence[str],
-    *,
     squares: bool,
+    positive: bool,
 ) -> Built:
     rule = RULES[name]
     fixed = {
@@ -120,6 +124,8 @@ def _build(
     if rate in (Rate.STATE, Rate.UPDATE):
         _check_captured(node, set(traced), name)
     variant = choose(rule, {**literals, **traced} if rate is Rate.STATE else literals)
+    if positive and variant.positive is not None:
+        variant = replace(variant, write=variant.positive)
     needs, note = variant.needs, variant.note
     if rate is Rate.STATE:
         text = _injected(name, variant, arguments, traced)

@@ -53,6 +53,7 @@ def plan_construct(
         elif atom.name not in RULES:
             draft.stop(flow, "FXO201", use.node.id, f"no rule for `flax.optim.{atom.name}`")
         elif not names_the_class(draft, use.node):
+            _stop_other_sign(draft, use, atom.name, of(use.flow))
             plan_indirect(draft, use, of(use.flow))
         elif len(found) > 1:
             draft.stop(
@@ -95,7 +96,10 @@ def _build(draft: Draft, module: t.Module, use: Occurrence, name: str, known: Fl
     if squares:
         draft.squared.add(use.node.id)
     try:
-        built = build(name, use.node, rate, optax, known.overridden, spread, squares=squares)
+        built = build(
+            name, use.node, rate, optax, known.overridden, spread,
+            squares=squares, positive=known.moments,
+        )  # fmt: skip
     except CannotBuild as error:
         if any(a.star and a.value.id not in spread for a in use.node.args):
             _by_arguments(draft, module, use, name, known)
@@ -148,12 +152,20 @@ def _counted(draft: Draft, module: t.Module, flow: FlowPlan, written: Pieces) ->
 _UNCOUNTED = frozenset({"Momentum", "RMSProp", "Adagrad", "Adadelta", "LARS", "WeightNorm"})
 
 
+def _stop_other_sign(draft: Draft, use: Occurrence, name: str, known: FlowFacts) -> None:
+    """Only a call that is written out can be written with the sign of flax's momentum."""
+    if known.moments and name == "LARS" and use.flow is not None:
+        message = "the state of LARS is used as a value, and Optax's momentum has the other sign"
+        draft.stop(draft.flow(use.flow), "FXO306", use.node.id, message)
+
+
 def _by_arguments(
     draft: Draft, module: t.Module, use: Occurrence, name: str, known: FlowFacts
 ) -> None:
     """A call whose arguments are computed keeps them, and gets a function that takes the same ones."""
     assert isinstance(use.node, t.Call) and use.flow is not None
     flow = draft.flow(use.flow)
+    _stop_other_sign(draft, use, name, known)
     try:
         function = by_any_arguments(draft, flow, module, name, known.rate, "FXO202")
     except CannotBuild as error:

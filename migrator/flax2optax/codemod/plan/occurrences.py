@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 from flax2optax.codemod.index import tree as t
 from flax2optax.codemod.index.tree import NodeId
-from flax2optax.codemod.index.walk import Node, everything
+from flax2optax.codemod.index.walk import Node, everything, walk
 from flax2optax.codemod.infer import OPTIMIZER_NAME, OptimizerFacts
 from flax2optax.codemod.infer.objects import carried
 from flax2optax.codemod.infer.tables import RESTORE, SAVES
@@ -74,6 +74,30 @@ def _classify(
     elif isinstance(node, t.Name):
         yield from _reference(facts, node, above)
     yield from _context(facts, node, above)
+    if (site := _changed_moments(facts, node, above)) is not None:
+        yield Occurrence("state_part", node, above, site, "param_states")
+
+
+def _changed_moments(
+    facts: OptimizerFacts, node: t.Expression, above: tuple[Node, ...]
+) -> NodeId | None:
+    """The flow whose moments are changed in place here; what is read of Optax's state is a copy."""
+    place: t.Expression = node.func if isinstance(node, t.Call) else node
+    if not isinstance(place, t.Attribute | t.Subscript):
+        return None
+    moments = [
+        a for a in facts.value(place.value.id) if isinstance(a, Part) and a.kind == "param_states"
+    ]
+    if isinstance(node, t.Call):
+        changes = isinstance(place, t.Attribute) and place.attr in _CHANGES
+    else:
+        changes = is_stored(node, above)
+    return min(a.site for a in moments) if moments and changes else None
+
+
+_CHANGES = frozenset(
+    {"update", "pop", "popitem", "setdefault", "clear", "__setitem__", "__delitem__"}
+)
 
 
 def _call(facts: OptimizerFacts, node: t.Call, above: tuple[Node, ...]) -> Iterator[Occurrence]:
@@ -199,16 +223,53 @@ def is_state_of_optimizer(facts: OptimizerFacts, node: t.Attribute) -> bool:
 def _part_attribute(
     facts: OptimizerFacts, node: t.Attribute, above: tuple[Node, ...], part: Part, base: Value
 ) -> Iterator[Occurrence]:
-    if part.kind == "state":
-        inner = node.value
-        direct = isinstance(inner, t.Attribute) and is_state_of_optimizer(facts, inner)
-        if node.attr == "step" and all(isinstance(a, Part | Literal) for a in base):
-            if not direct:
-                yield Occurrence("state_step", node, above, part.site)
-        elif node.attr != "step" or not direct:
-            yield Occurrence("state_part", node, above, part.site, node.attr)
-    elif part.kind == "param_states":
-        yield Occurrence("state_part", node, above, part.site, "param_states")
+    if part.kind != "state":
+        return
+    inner, over = node.value, parent(above)
+    direct = isinstance(inner, t.Attribute) and is_state_of_optimizer(facts, inner)
+    # What else the optimizer may be has no state, or was lost where an escape is reported already.
+    sure = direct or all(isinstance(a, Part | Literal) for a in base)
+    if node.attr == "step" and sure:
+        if not direct:
+            yield Occurrence("state_step", node, above, part.site)
+    elif node.attr == "param_states" and sure and not is_stored(node, above):
+        yield Occurrence("moments", node, above, part.site)
+    elif (
+        sure
+        and node.attr == "replace"
+        and isinstance(over, t.Call)
+        and new_moments(over) is not None
+    ):
+        yield Occurrence("new_moments", over, above[:-1], part.site)
+    elif node.attr != "step" or not direct:
+        yield Occurrence("state_part", node, above, part.site, node.attr)
+
+
+def new_moments(call: t.Call) -> t.Expression | None:
+    """The one argument of `….replace(param_states=argument)`."""
+    if isinstance(call.func, t.Attribute) and call.func.attr == "replace" and len(call.args) == 1:
+        return call.args[0].value if call.args[0].keyword == "param_states" else None
+    return None
+
+
+def is_stored(node: t.Expression, above: tuple[Node, ...]) -> bool:
+    """Whether an expression is what a statement binds, adds to or deletes."""
+    for over in reversed(above):
+        match over:
+            case t.Sequence() | t.Starred():
+                continue
+            case t.Assign(targets=targets) | t.Delete(targets=targets):
+                return any(inner is node for inner, _ in walk(targets))
+            case t.AugAssign(target=target) | t.AnnAssign(target=target):
+                return target is node
+            case t.For(target=target) | t.Generator(target=target):
+                return any(inner is node for inner, _ in walk((target,)))
+            case t.With(items=items):
+                return any(
+                    inner is node for _, target in items if target for inner, _ in walk((target,))
+                )
+        return False
+    return False
 
 
 def _reference(
@@ -274,7 +335,7 @@ def _context(
     value = facts.value(node.id)
     site = site_of(value, Optimizer, Definition)
     if site is None:
-        if any(isinstance(a, Part) and a.kind in ("state", "param_states") for a in value):
+        if any(isinstance(a, Part) and a.kind == "state" for a in value):
             yield from _state_context(facts, node, above, value)
         return
     over = parent(above)
@@ -313,13 +374,9 @@ def _state_context(
     facts: OptimizerFacts, node: t.Expression, above: tuple[Node, ...], value: Value
 ) -> Iterator[Occurrence]:
     """An optimizer's state where a pair of step and Optax's state does not do the same; its fields are seen elsewhere."""
-    over = parent(above)
-    pair = all(not (isinstance(a, Part) and a.kind == "param_states") for a in value)
-    if _is_target(node, above) or isinstance(over, t.Attribute):
+    if _is_target(node, above) or isinstance(parent(above), t.Attribute):
         return
-    if isinstance(node, t.Attribute) and not pair:
-        return  # it is told where the moments are read
-    if not (pair and _keeps_a_pair(facts, node, above)):
+    if not _keeps_a_pair(facts, node, above):
         yield Occurrence("state_value", node, above, site_of(value, Part))
 
 

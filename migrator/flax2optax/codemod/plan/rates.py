@@ -30,6 +30,7 @@ class FlowFacts:
     made: tuple[Occurrence, ...] = ()  # the constructor calls
     complex: bool = False  # params may be complex numbers
     in_rows: bool = False  # it may be built from leaves that were stored in flax's order
+    moments: bool = False  # the state is read or kept as a value
     axis: str = ""  # the axis over which `replicate()` made the steps average their gradients
 
 

@@ -19,6 +19,7 @@ from flax2optax.codemod.plan.draft import TRAIN_STATE, Draft, pieces
 from flax2optax.codemod.plan.edits import Hole, Pieces, Replace, ReplaceStatement
 from flax2optax.codemod.plan.hyper_params import plan_hyper_params
 from flax2optax.codemod.plan.methods import plan_method
+from flax2optax.codemod.plan.moments import plan_moments, plan_new_moments
 from flax2optax.codemod.plan.occurrences import Occurrence, parent
 from flax2optax.codemod.plan.rates import FlowFacts
 from flax2optax.codemod.plan.steps import plan_step
@@ -153,7 +154,9 @@ def _replace(
     for argument in use.node.args:
         if argument.keyword == "target":
             draft.edit(flow, Replace(argument.keyword_id, ("params",)))
-        elif argument.keyword != "state" or not plan_new_state(draft, flow, argument):
+        elif argument.keyword != "state" or not plan_new_state(
+            draft, flow, module, use.node, argument
+        ):
             draft.stop(
                 flow, "FXO305", argument.id, f"`replace` sets `{argument.keyword or argument.star}`"
             )
@@ -164,7 +167,7 @@ def _state(
 ) -> None:
     assert isinstance(use.node, t.Attribute) and use.flow is not None
     if not sets_a_step(use.node, use.above):
-        plan_state(draft, of(use.flow), draft.flow(use.flow), use.node, use.above)
+        plan_state(draft, draft.flow(use.flow), use.node, use.above)
 
 
 def _state_step(
@@ -351,6 +354,8 @@ _HANDLERS: dict[str, _Handler] = {
     "replace": _replace,
     "state": _state,
     "state_step": _state_step,
+    "moments": plan_moments,
+    "new_moments": plan_new_moments,
     "method": _method,
     "optimizer_def": _definition,
     "definition_attribute": _definition,

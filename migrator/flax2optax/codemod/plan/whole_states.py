@@ -7,19 +7,13 @@ from flax2optax.codemod.index.walk import Node
 from flax2optax.codemod.infer.values import Optimizer, Part
 from flax2optax.codemod.plan.draft import Draft, pieces, simple
 from flax2optax.codemod.plan.edits import FlowPlan, Replace
-from flax2optax.codemod.plan.occurrences import is_state_of_optimizer
-from flax2optax.codemod.plan.rates import FlowFacts
+from flax2optax.codemod.plan.moments import is_put_right_back, new_opt_state
+from flax2optax.codemod.plan.occurrences import is_state_of_optimizer, new_moments
 
 
-def plan_state(
-    draft: Draft, known: FlowFacts, flow: FlowPlan, node: t.Attribute, above: tuple[Node, ...]
-) -> None:
+def plan_state(draft: Draft, flow: FlowPlan, node: t.Attribute, above: tuple[Node, ...]) -> None:
     """Write one read of a whole state; where it is put right into another optimizer, that optimizer's `replace` is written."""
-    if _is_put_back(draft, node, above):
-        return
-    if any(atom.name == "LARS" for use in known.made for atom in draft.facts.classes(use.node.id)):
-        message = "the state of LARS is used as a value, and Optax's momentum has the other sign"
-        draft.stop(flow, "FXO306", node.id, message)
+    if _is_put_back(draft, node, above) or _is_for_moments(above):
         return
     if not simple(node.value):
         message = "the optimizer is an expression, which would be evaluated twice"
@@ -30,13 +24,18 @@ def plan_state(
     draft.edit(flow, Replace(node.id, pieces("(", of, ".step, ", of, ".opt_state)")))
 
 
-def plan_new_state(draft: Draft, flow: FlowPlan, argument: t.Argument) -> bool:
+def plan_new_state(
+    draft: Draft, flow: FlowPlan, module: t.Module, call: t.Call, argument: t.Argument
+) -> bool:
     """Write `state=…` of a `replace`; False where the value may be something else than a state."""
     value = argument.value
     found = draft.facts.value(value.id)
     if not found or not all(isinstance(a, Part) and a.kind == "state" for a in found):
         return False
-    if (
+    if is_put_right_back(draft, value, (call, argument)) and _replaces_moments(value):
+        assert isinstance(value, t.Call)
+        written = pieces("opt_state=", new_opt_state(draft, flow, module, value))
+    elif (
         isinstance(value, t.Attribute)
         and is_state_of_optimizer(draft.facts, value)
         and simple(value.value)
@@ -58,3 +57,17 @@ def _is_put_back(draft: Draft, node: t.Attribute, above: tuple[Node, ...]) -> bo
             found = draft.facts.value(other.id)
             return simple(node.value) and any(isinstance(a, Optimizer) for a in found)
     return False
+
+
+def _is_for_moments(above: tuple[Node, ...]) -> bool:
+    """Whether a state is only read for its moments, or to replace them."""
+    match above[-2:]:
+        case (*_, t.Attribute(attr="param_states")):
+            return True
+        case (t.Call() as call, t.Attribute(attr="replace")):
+            return _replaces_moments(call)
+    return False
+
+
+def _replaces_moments(value: t.Expression) -> bool:
+    return isinstance(value, t.Call) and new_moments(value) is not None
