@@ -6,7 +6,9 @@ Optax keeps one tree for each moment, somewhere in its state; which, the type th
 from .types import Support
 
 # The classes whose moments the support finds; what is not listed here, Optax keeps otherwise.
-VIEWED = frozenset({"Adam", "LAMB", "Momentum", "LARS", "GradientDescent", "MultiOptimizer"})
+VIEWED = frozenset({
+    "Adam", "AdaBelief", "LAMB", "Momentum", "LARS", "GradientDescent", "MultiOptimizer",
+})  # fmt: skip
 
 SOURCE = """\
 @flax.struct.dataclass
@@ -24,6 +26,7 @@ class MomentumParamState:
 
 PARAM_STATES = {
     optax.ScaleByAdamState: (AdamParamState, ('mu', 'nu')),
+    optax.ScaleByBeliefState: (AdamParamState, ('mu', 'nu')),
     optax.TraceState: (MomentumParamState, ('trace',)),
 }
 

@@ -143,7 +143,9 @@ _ALL = (
     Code(
         "FXO306",
         "The moments of a flax optimizer are read or written",
-        "`state.param_states` is a tree of one record per parameter. Optax keeps one tree per moment, so code that takes the records apart has to be turned by hand.",
+        "`state.param_states` is a tree of one record per parameter, Optax keeps one tree per moment. "
+        "A few lines written into the program make the records of it, and put changed ones back. "
+        "What changes the old tree in place, or reads moments that Optax keeps otherwise (Adafactor, WeightNorm, …), has to be turned by hand.",
         "Use opt_state and the fields that the rule of this optimizer lists.",
     ),
     Code(

@@ -49,6 +49,7 @@ class Own(optim.OptimizerDef):
 """
 KINDS = {
     "adam": ("optim.Adam(RATE, weight_decay=0.1)", "grad_ema"),
+    "belief": ("optim.AdaBelief(RATE, weight_decay=0.1)", "grad_sq_ema"),
     "lamb": ("optim.LAMB(RATE)", "grad_sq_ema"),
     "momentum": ("optim.Momentum(RATE, 0.8, weight_decay=0.1)", "momentum"),
     "lars": ("optim.LARS(RATE)", "momentum"),
