@@ -13,6 +13,7 @@ from flax2optax.codemod.index import tree as t
 from flax2optax.codemod.index.program import Program
 from flax2optax.codemod.index.tree import Function, NodeId
 from flax2optax.codemod.index.walk import attributes_read, everything
+from flax2optax.codemod.infer.absent_records import escape_from_records, held
 from flax2optax.codemod.infer.calls import Args, call_bound, call_function
 from flax2optax.codemod.infer.flows import Union, flows
 from flax2optax.codemod.infer.interpret import run_frame
@@ -63,21 +64,23 @@ def infer(program: Program, paths: tuple[str, ...]) -> OptimizerFacts:
     """Analyse the files `paths` and everything they import."""
     believed: dict[tuple[NodeId, str], Value] = {}
     really: frozenset[NodeId] = frozenset()
+    records: frozenset[NodeId] = frozenset()
     paths = (*paths, *readers(program, set(paths)))
     for _ in range(MAX_PASSES):
-        m = _pass(program, paths, believed, really)
+        m = _pass(program, paths, believed, really, records)
         # What was called for real in one pass need not be imagined in the next.
         grown = _believe(m, believed)
         called = frozenset(m.really_called)
         through, opened = touched(m), set(paths)
         inherited, methods = overridden(m)
-        wanted = (m.wanted | through.keys()) - opened
+        absent = {m.classes[one_].module.path for one_ in m.absent_classes}
+        wanted = (m.wanted | through.keys()) - opened - absent
         near = importers(program, through, opened)
         heirs = importers(program, inherited, opened, methods) if inherited else []
         found = tuple(dict.fromkeys((*near, *heirs, *sorted(wanted))))
-        if not grown and not found and not called & m.imagined:
+        if not grown and not found and not called & m.imagined and held(m) <= records:
             break
-        paths, really = (*paths, *found), called
+        paths, really, records = (*paths, *found), called, records | held(m)
     return OptimizerFacts(program, m, flows(m))
 
 
@@ -86,11 +89,12 @@ def _pass(
     paths: tuple[str, ...],
     believed: dict[tuple[NodeId, str], Value],
     really: frozenset[NodeId],
+    records: frozenset[NodeId],
 ) -> Machine:
     """One analysis from scratch, with what earlier ones found out about parameters nobody passes."""
     m = Machine(program)
     m.believed = believed
-    m.known_calls = really
+    m.known_calls, m.known_records = really, records
     m.open.update(paths)
     m.run = lambda frame: run_frame(m, frame)
     m.call_bound = lambda frame, node, bound, *given: call_bound(m, frame, node, bound, *given)
@@ -98,6 +102,7 @@ def _pass(
         m.ensure(m.module_frame(path))
     m.settle()
     _call_the_uncalled(m)
+    escape_from_records(m)
     return m
 
 
