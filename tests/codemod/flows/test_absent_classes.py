@@ -105,6 +105,37 @@ def test_an_object_that_is_only_passed_on_is_nothing_to_tell():
     assert "FXO313" not in {one.code for one in outcome.diagnostics}
 
 
+LOOKED_INTO = {
+    "its fields as a dict": "vars(self.agent)",
+    "its bytes": "pickle.dumps(self.agent)",
+}
+
+
+@pytest.mark.parametrize("use", LOOKED_INTO.values(), ids=LOOKED_INTO)
+def test_an_object_is_looked_into_like_any_record(use):
+    files = project(more=f"\n  def save(self):\n    import pickle\n    return {use}\n")
+    codes, text = outcome_of(files)
+    assert codes >= {"FXO309"}
+    assert text == files[LEARNER]
+
+
+PASSED_ON = {
+    "through jit": "jax.jit(lambda agent, x: agent)(self.agent, x).actor",
+    "through a map over its leaves": "jax.tree_map(lambda leaf: leaf, self.agent).actor",
+    "out of a list": "[self.agent][0].actor",
+    "by its name": "getattr(self.agent, 'actor')",
+    "one after another": "[one for one in self.agent][0]",
+}
+
+
+@pytest.mark.parametrize("actor", PASSED_ON.values(), ids=PASSED_ON)
+def test_an_object_is_passed_on_like_any_record(actor):
+    more = f"\n  def more(self, x):\n    import jax\n    return {actor}.optimizer.target\n"
+    codes, text = outcome_of(project(more=more))
+    assert codes == set()
+    assert f"{actor}.optimizer.params" in text
+
+
 # The optimizer itself in a field
 
 STATE = """\
@@ -194,6 +225,13 @@ def test_all_optimizers_of_a_class_migrate_together():
     assert told(outcome) == []
     changed = {flow.id for flow in outcome.flows if flow.applied and flow.edits}
     assert len({one for one in changed if not one.startswith("file")}) == 1
+
+
+def test_what_is_given_by_position_stops_what_is_given_by_name():
+    other = OTHER.format(more="").replace("critic=optim", "optim")
+    codes, text = outcome_of(project() | {"agents/other.py": other})
+    assert "FXO309" in codes
+    assert text == project()[LEARNER]
 
 
 READER = """\
