@@ -197,6 +197,29 @@ def test_an_optimizer_that_is_assigned_to_a_field():
     assert "state.optimizer = state.optimizer.apply_gradients(grads=grads)" in text
 
 
+FUNCTION = """\
+from flax import optim
+from agents.files import load
+from agents.loop import Loop
+
+
+def step(optimizer, grads):
+  return optimizer.apply_gradient(grads)
+
+
+def train(params, grads):
+  loop = Loop(step=step)
+  return loop.step(optim.Adam(0.1).create(params), grads).target
+"""
+
+
+def test_a_function_that_such_a_class_has_may_be_wrapped_in_anything():
+    files = {LEARNER: FUNCTION, "agents/files.py": FILES}
+    codes, text = outcome_of(files)
+    assert codes >= {"FXO309"}
+    assert text == FUNCTION
+
+
 # All or nothing
 
 OTHER = """\

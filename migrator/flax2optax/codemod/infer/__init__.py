@@ -78,9 +78,10 @@ def infer(program: Program, paths: tuple[str, ...]) -> OptimizerFacts:
         near = importers(program, through, opened)
         heirs = importers(program, inherited, opened, methods) if inherited else []
         found = tuple(dict.fromkeys((*near, *heirs, *sorted(wanted))))
-        if not grown and not found and not called & m.imagined and held(m) <= records:
+        annotated = m.annotated & held(m)
+        if not (grown or found or called & m.imagined or annotated - records):
             break
-        paths, really, records = (*paths, *found), called, records | held(m)
+        paths, really, records = (*paths, *found), called, records | annotated
     return OptimizerFacts(program, m, flows(m))
 
 

@@ -15,14 +15,20 @@ from flax2optax.codemod.infer.values import (
     NOTHING,
     OTHER,
     Attr,
+    Bound,
     ClassRef,
+    FunctionRef,
+    Gradient,
     Instance,
+    Partial,
+    Transformed,
     Value,
     join,
     one,
 )
 
 REPLACES = frozenset({"replace", "_replace"})
+_CALLED = (FunctionRef, Bound, Partial, Transformed, Gradient, Attr, ClassRef)
 
 
 def is_absent(m: Machine, class_id: NodeId) -> bool:
@@ -51,11 +57,12 @@ def absent_member(m: Machine, module: str, name: str) -> Value:
 
 
 def absent_attribute(m: Machine, reader: Frame, atom: Instance, name: str, node: NodeId) -> Value:
-    """A field is what was given under its name, or something else."""
+    """A field is what was given under its name, or something else; a function may have been wrapped in anything."""
     m.absent_classes[atom.class_].asked.setdefault(name, node)
     if name in REPLACES:
         return one(Attr(atom, name))
-    return join(m.load(reader, fields_of(atom.class_), name), OTHER)
+    given = m.load(reader, fields_of(atom.class_), name)
+    return join(frozenset(a for a in given if not isinstance(a, _CALLED)), OTHER)
 
 
 def seen_bases(m: Machine, base: Value) -> Value:
