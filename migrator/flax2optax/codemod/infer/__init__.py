@@ -13,7 +13,7 @@ from flax2optax.codemod.index import tree as t
 from flax2optax.codemod.index.program import Program
 from flax2optax.codemod.index.tree import Function, NodeId
 from flax2optax.codemod.index.walk import attributes_read, everything
-from flax2optax.codemod.infer.absent_records import escape_from_records, held
+from flax2optax.codemod.infer.absent_records import escape_from_records
 from flax2optax.codemod.infer.calls import Args, call_bound, call_function
 from flax2optax.codemod.infer.flows import Union, flows
 from flax2optax.codemod.infer.interpret import run_frame
@@ -64,10 +64,9 @@ def infer(program: Program, paths: tuple[str, ...]) -> OptimizerFacts:
     """Analyse the files `paths` and everything they import."""
     believed: dict[tuple[NodeId, str], Value] = {}
     really: frozenset[NodeId] = frozenset()
-    records: frozenset[NodeId] = frozenset()
     paths = (*paths, *readers(program, set(paths)))
     for _ in range(MAX_PASSES):
-        m = _pass(program, paths, believed, really, records)
+        m = _pass(program, paths, believed, really)
         # What was called for real in one pass need not be imagined in the next.
         grown = _believe(m, believed)
         called = frozenset(m.really_called)
@@ -78,10 +77,9 @@ def infer(program: Program, paths: tuple[str, ...]) -> OptimizerFacts:
         near = importers(program, through, opened)
         heirs = importers(program, inherited, opened, methods) if inherited else []
         found = tuple(dict.fromkeys((*near, *heirs, *sorted(wanted))))
-        annotated = m.annotated & held(m)
-        if not (grown or found or called & m.imagined or annotated - records):
+        if not grown and not found and not called & m.imagined:
             break
-        paths, really, records = (*paths, *found), called, records | annotated
+        paths, really = (*paths, *found), called
     return OptimizerFacts(program, m, flows(m))
 
 
@@ -90,12 +88,11 @@ def _pass(
     paths: tuple[str, ...],
     believed: dict[tuple[NodeId, str], Value],
     really: frozenset[NodeId],
-    records: frozenset[NodeId],
 ) -> Machine:
     """One analysis from scratch, with what earlier ones found out about parameters nobody passes."""
     m = Machine(program)
     m.believed = believed
-    m.known_calls, m.known_records = really, records
+    m.known_calls = really
     m.open.update(paths)
     m.run = lambda frame: run_frame(m, frame)
     m.call_bound = lambda frame, node, bound, *given: call_bound(m, frame, node, bound, *given)
@@ -224,7 +221,9 @@ def _believed(m: Machine, path: str, uses: dict[str, NodeId], function: Function
     records = [
         class_id
         for class_id in m.classes
-        if any(OPTIMIZER_NAME.search(name) for name in uses) and _holds(m, class_id, set(uses))
+        if class_id not in m.absent_classes
+        and any(OPTIMIZER_NAME.search(name) for name in uses)
+        and _holds(m, class_id, set(uses))
     ]
     families = {family(m, c) for c in records}
     return frozenset(Instance(c) for c in records[:1]) if len(families) == 1 else frozenset()

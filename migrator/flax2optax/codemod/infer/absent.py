@@ -3,6 +3,7 @@
 An object has the fields it is made with by keyword, as a record has.
 A wrong guess fails aloud, because nothing of flax's optimizer has the same name in Optax's state,
 and because all that goes into such a class is one flow: it does not matter which of its fields a thing comes out of.
+One flow also is what keeps a second run from finding more: what it knows of a class is all there, or all gone.
 """
 
 from __future__ import annotations
@@ -34,6 +35,11 @@ _CALLED = (FunctionRef, Bound, Partial, Transformed, Gradient, Attr, ClassRef)
 def is_absent(m: Machine, class_id: NodeId) -> bool:
     """Whether a class is one of a file that is not there."""
     return class_id in m.absent_classes
+
+
+def is_absent_object(m: Machine, value: Value) -> bool:
+    """Whether a value may be an object of such a class."""
+    return any(isinstance(a, Instance) and is_absent(m, a.class_) for a in value)
 
 
 def imported_absent(m: Machine, path: str, statement: Import, alias: Alias) -> Value:

@@ -37,11 +37,6 @@ def _unnamed(args: Args) -> Value:
     return join(*(value for value, _ in args.positional), args.rest, args.keyword_rest)
 
 
-def held(m: Machine) -> frozenset[NodeId]:
-    """The classes that are not there and whose objects have an optimizer, in a record perhaps."""
-    return frozenset(class_id for class_id in m.absent_classes if inside(m, class_id))
-
-
 def inside(m: Machine, class_id: NodeId, instances: bool = True) -> Value:
     """The optimizers, definitions and states that objects of a class have; in fields of records only if asked."""
     top = m.frames[0]

@@ -89,8 +89,6 @@ class Machine:
         )  # callables that a library got, called once with parameters nobody passes
         self.imagined: set[NodeId] = set()  # called with parameters nobody passes
         self.known_calls: frozenset[NodeId] = frozenset()  # really called in an earlier pass
-        self.annotated: set[NodeId] = set()  # absent classes that an annotation names
-        self.known_records: frozenset[NodeId] = frozenset()  # those that held optimizers before
         self.functions: dict[NodeId, Function] = {}
         self.classes: dict[NodeId, Class] = {}
         self.absent_classes: dict[NodeId, Absent] = {}  # of files that are not there

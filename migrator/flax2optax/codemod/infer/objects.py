@@ -168,9 +168,7 @@ def annotation_value(m: Machine, annotation: Value, site: NodeId) -> Value:
     found = NOTHING
     for atom in annotation:
         if isinstance(atom, ClassRef) and is_absent(m, atom.class_):
-            m.annotated.add(atom.class_)
-            if atom.class_ in m.known_records:  # else nothing is known of its objects
-                found = join(found, one(Instance(atom.class_)))
+            found = join(found, one(Instance(atom.class_)))
         elif isinstance(atom, ClassRef) and optimizer_base(m, atom.class_) is None:
             kinds = (atom.class_, *subclasses(m, atom.class_))
             found = join(found, frozenset(map(Instance, kinds)))
