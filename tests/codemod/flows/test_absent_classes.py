@@ -242,6 +242,14 @@ def test_one_optimizer_of_a_class_stops_the_others(more):
     assert text == files[LEARNER]
 
 
+def test_what_is_left_of_another_class_is_left_again():
+    more = OTHER.format(more=".critic.state.param_states")
+    other = more.replace("import Agent", "import Pair").replace("Agent(", "Pair(")
+    codes, text = outcome_of(project() | {"agents/other.py": other})
+    assert codes >= {"FXO306"}
+    assert "self.agent.actor.optimizer.params" in text
+
+
 def test_all_optimizers_of_a_class_migrate_together():
     files = project() | {"agents/other.py": OTHER.format(more="")}
     outcome = migrated_project(files, todo=False)

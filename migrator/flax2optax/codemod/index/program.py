@@ -234,7 +234,7 @@ class Program:
         return {f for f in found if f is not None}
 
     def _known_absent(self, path: str, statement: Import, name: str | None = None) -> str | None:
-        place = self.absent(path, statement, name)
+        place = self.absent(path, statement, name) if self.absent_modules else None
         return place if place in self.absent_modules else None
 
 
