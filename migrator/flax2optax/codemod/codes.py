@@ -185,6 +185,12 @@ _ALL = (
         "Leave the form to the tool, or ask for the state form.",
     ),
     Code(
+        "FXO313",
+        "A class whose file is not there is taken for a record",
+        "The program makes objects of a class of its own, but the file of that class is not among those that were read. What is given under a keyword is taken to be the field of that name, and all that goes into such objects migrates together or not at all. If the class does something else with it, the program fails where it does, because nothing of flax.optim has the same name in Optax.",
+        "Put the file in its place and run again, or migrate it by hand.",
+    ),
+    Code(
         "FXO401",
         "`MultiOptimizer` was removed with flax.optim",
         "Optax has `optax.partition`: one label per leaf, one transformation per label. Leaves that no traversal matched were frozen in flax and need a label of their own with `optax.set_to_zero()`.",

@@ -10,7 +10,7 @@ from dataclasses import dataclass, field
 import libcst as cst
 
 from flax2optax.codemod.index.lower import lower
-from flax2optax.codemod.index.tree import Import, Module
+from flax2optax.codemod.index.tree import Class, Import, Module
 
 _WORD = re.compile(r"[^\W\d]\w*")
 STRIDE = 10_000_000  # ids of one module
@@ -60,15 +60,18 @@ class Program:
     root: str
     modules: dict[str, Module] = field(default_factory=dict)
     by_number: dict[int, Module] = field(default_factory=dict)
+    absent_modules: dict[str, Module] = field(default_factory=dict)
+    absent_classes: dict[tuple[str, str], Class] = field(default_factory=dict)
     failures: dict[str, ParseFailure] = field(default_factory=dict)
     _parsed: dict[str, Parsed] = field(default_factory=dict)
+    _packages: dict[str, bool] = field(default_factory=dict)
     _contains: dict[str, bool] = field(default_factory=dict)
     _words: dict[str, frozenset[str]] = field(default_factory=dict)
 
     def module(self, path: str) -> Module:
         """The tree of a file; an empty one where it cannot be read or parsed (see `failures`)."""
         if path not in self.modules:
-            base = STRIDE * (len(self.modules) + 1)
+            base = STRIDE * (len(self.by_number) + 1)
             text = self.read(path)
             module = Module(path, base)
             try:
@@ -154,6 +157,53 @@ class Program:
                 return candidate
         return base + "/" if base in self._folders else None
 
+    def absent(self, path: str, statement: Import, name: str | None = None) -> str | None:
+        """Where a file of the program itself would be that an import means and that is not there (without its suffix)."""
+        found = self.resolve(path, statement, name)
+        if found is not None and not found.endswith("/"):
+            return None
+        dotted = name if name is not None else (statement.module or "")
+        if statement.level:
+            folder = os.path.dirname(path)
+            for _ in range(statement.level - 1):
+                folder = os.path.dirname(folder)
+            return os.path.join(folder, *dotted.split(".")).rstrip("/")
+        first, *rest = dotted.split(".")
+        package = self.absolute(path, first)
+        if package is None or not self._is_package(package, first):
+            return None
+        place = found or os.path.join(package.removesuffix("__init__.py"), *rest)
+        return place.rstrip("/")
+
+    def _is_package(self, package: str, name: str) -> bool:
+        """Whether a folder is a package of the program: a mere folder may only be called like a library."""
+        if not package.endswith("/"):
+            return package.endswith("/__init__.py")
+        if package not in self._packages:
+            importing = re.compile(
+                rf"^[ \t]*(?:from|import)[ \t]+({re.escape(name)}(?:\.\w+)+)", re.M
+            )
+            self._packages[package] = any(
+                (self.absolute(path, dotted) or "").startswith(package)
+                and not (self.absolute(path, dotted) or "").endswith("/")
+                for path in sorted(self.paths)
+                if name in self.words(path)
+                for dotted in importing.findall(self.read(path) or "")
+            )
+        return self._packages[package]
+
+    def absent_class(self, path: str, name: str) -> Class:
+        """A class of a file that is not there: it has a number, and nothing else is known of it."""
+        if path not in self.absent_modules:
+            number = len(self.by_number) + 1
+            self.absent_modules[path] = self.by_number[number] = Module(path, STRIDE * number)
+        module = self.absent_modules[path]
+        if (path, name) not in self.absent_classes:
+            class_ = Class(module.base + 1 + len(module.classes), name, (), (), module, None, None)
+            module.classes.append(class_)
+            self.absent_classes[path, name] = class_
+        return self.absent_classes[path, name]
+
     @property
     def _folders(self) -> frozenset[str]:
         if not hasattr(self, "_folder_cache"):
@@ -172,14 +222,20 @@ class Program:
         found: set[str | None] = set()
         if statement.is_from:
             base = self.resolve(path, statement)
-            found.add(base)
+            found.add(base if base is not None else self._known_absent(path, statement))
             for alias in statement.aliases:
                 if base is not None and base.endswith(("/", "__init__.py")):
                     folder = base.rstrip("/") if base.endswith("/") else os.path.dirname(base)
                     found.add(self.find(folder, alias.name))
         else:
-            found.update(self.resolve(path, statement, alias.name) for alias in statement.aliases)
+            names = [alias.name for alias in statement.aliases]
+            found.update(self.resolve(path, statement, one) for one in names)
+            found.update(self._known_absent(path, statement, one) for one in names)
         return {f for f in found if f is not None}
+
+    def _known_absent(self, path: str, statement: Import, name: str | None = None) -> str | None:
+        place = self.absent(path, statement, name) if self.absent_modules else None
+        return place if place in self.absent_modules else None
 
 
 NEVER_OURS = frozenset(

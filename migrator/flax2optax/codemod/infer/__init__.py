@@ -13,6 +13,7 @@ from flax2optax.codemod.index import tree as t
 from flax2optax.codemod.index.program import Program
 from flax2optax.codemod.index.tree import Function, NodeId
 from flax2optax.codemod.index.walk import attributes_read, everything
+from flax2optax.codemod.infer.absent_records import escape_from_records
 from flax2optax.codemod.infer.calls import Args, call_bound, call_function
 from flax2optax.codemod.infer.flows import Union, flows
 from flax2optax.codemod.infer.interpret import run_frame
@@ -71,7 +72,8 @@ def infer(program: Program, paths: tuple[str, ...]) -> OptimizerFacts:
         called = frozenset(m.really_called)
         through, opened = touched(m), set(paths)
         inherited, methods = overridden(m)
-        wanted = (m.wanted | through.keys()) - opened
+        absent = {m.classes[one_].module.path for one_ in m.absent_classes}
+        wanted = (m.wanted | through.keys()) - opened - absent
         near = importers(program, through, opened)
         heirs = importers(program, inherited, opened, methods) if inherited else []
         found = tuple(dict.fromkeys((*near, *heirs, *sorted(wanted))))
@@ -98,6 +100,7 @@ def _pass(
         m.ensure(m.module_frame(path))
     m.settle()
     _call_the_uncalled(m)
+    escape_from_records(m)
     return m
 
 
@@ -218,7 +221,9 @@ def _believed(m: Machine, path: str, uses: dict[str, NodeId], function: Function
     records = [
         class_id
         for class_id in m.classes
-        if any(OPTIMIZER_NAME.search(name) for name in uses) and _holds(m, class_id, set(uses))
+        if class_id not in m.absent_classes
+        and any(OPTIMIZER_NAME.search(name) for name in uses)
+        and _holds(m, class_id, set(uses))
     ]
     families = {family(m, c) for c in records}
     return frozenset(Instance(c) for c in records[:1]) if len(families) == 1 else frozenset()

@@ -6,6 +6,7 @@ from dataclasses import dataclass, field
 
 from flax2optax.codemod.index import tree as t
 from flax2optax.codemod.index.tree import NodeId
+from flax2optax.codemod.infer.absent import is_absent
 from flax2optax.codemod.infer.machine import Escape, Frame, Machine
 from flax2optax.codemod.infer.objects import (
     bind_methods,
@@ -141,6 +142,8 @@ def _call(
         case Attr():
             return optimizer_method(m, reader, env, node, atom, args)
         case Instance(class_=class_id):
+            if is_absent(m, class_id):
+                m.absent_classes[class_id].asked.setdefault("__call__", node.id)
             bound = bind_methods(m, class_member(m, reader, class_id, "__call__"), atom)
             if not bound:
                 return escape(m, reader, node, "a call of an object of a library's class", args)
@@ -271,6 +274,10 @@ def _bound_to(m: Machine, node: NodeId, function: t.Function, name: str) -> None
 def _construct_instance(
     m: Machine, reader: Frame, node: t.Expression, atom: ClassRef, args: Args
 ) -> Value:
+    if is_absent(m, atom.class_):
+        from flax2optax.codemod.infer.absent_records import make
+
+        return make(m, reader, node, atom.class_, args)
     instance = Instance(atom.class_)
     base = optimizer_base(m, atom.class_)
     if base is not None:
@@ -309,6 +316,10 @@ def _store_fields(m: Machine, class_id: NodeId, fields: list[str], args: Args) -
 
 def _record_method(m: Machine, reader: Frame, node: t.Expression, atom: Attr, args: Args) -> Value:
     assert isinstance(atom.of, Instance)
+    if is_absent(m, atom.of.class_):
+        from flax2optax.codemod.infer.absent_records import give
+
+        return give(m, reader, node, atom.of.class_, args)
     if atom.name in ("replace", "_replace"):
         _store_fields(m, atom.of.class_, [], args)
         owner = family(m, atom.of.class_)

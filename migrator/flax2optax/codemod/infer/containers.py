@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from flax2optax.codemod.index import tree as t
 from flax2optax.codemod.index.tree import NodeId
+from flax2optax.codemod.infer.absent import fields_of, is_absent
 from flax2optax.codemod.infer.machine import Escape, Frame, Machine
 from flax2optax.codemod.infer.objects import (
     bind_methods,
@@ -70,6 +71,8 @@ def _elements(m: Machine, reader: Frame, atom: Atom) -> Value:
 
 def _iterated(m: Machine, reader: Frame, atom: Instance) -> Value:
     """What an object of the program yields: by its own methods, or the fields of a named tuple."""
+    if is_absent(m, atom.class_):
+        return join(m.load_all(reader, fields_of(atom.class_)), OTHER)
     for name in ("__iter__", "__next__", "__getitem__"):
         found = called_method(m, reader, atom, name)
         if found is not None and name == "__iter__":

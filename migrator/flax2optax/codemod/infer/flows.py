@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable
 
 from flax2optax.codemod.index.tree import NodeId
+from flax2optax.codemod.infer.absent_records import inside
 from flax2optax.codemod.infer.machine import Machine
 from flax2optax.codemod.infer.values import Definition, Optimizer, Part, Value, leaves
 
@@ -48,6 +49,8 @@ def flows(m: Machine) -> Union:
             found = direct_sites(part)
             if found:
                 union.join(found)
+    for class_id in m.absent_classes:
+        union.join(sites(inside(m, class_id)))
     for owner, value in m.owned_cells():
         if isinstance(owner, tuple) and owner[0] in ("definition", "inner"):
             union.join({owner[1], *sites(value)})

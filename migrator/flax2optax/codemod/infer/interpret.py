@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from flax2optax.codemod.index import tree as t
 from flax2optax.codemod.index.walk import walk
+from flax2optax.codemod.infer.absent import seen_bases
 from flax2optax.codemod.infer.containers import elements, grow, shuffle, store_item, unpack
 from flax2optax.codemod.infer.expressions import call_value, combined, evaluate
 from flax2optax.codemod.infer.library import seen_into
@@ -310,6 +311,7 @@ def define_class(m: Machine, env: Env, class_: t.Class) -> None:
     """Bind a class: bases now, its body in a scope of its own."""
     for argument in class_.arguments:
         base = evaluate(m, env, argument.value)
+        base = seen_bases(m, base)
         m.want(a.name for a in base if isinstance(a, External))
         m.store(("bases", class_.id), argument.id, base)
     inner = Env(env.frame, dict(env.vars), class_, set())

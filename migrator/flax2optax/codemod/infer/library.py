@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from flax2optax.codemod.index import tree as t
+from flax2optax.codemod.infer.absent import is_absent_object
 from flax2optax.codemod.infer.calls import Args, bind, call_function, escape
 from flax2optax.codemod.infer.containers import elements
 from flax2optax.codemod.infer.machine import Escape, Frame, Machine
@@ -238,7 +239,8 @@ def call_free(m: Machine, reader: Frame, ref: FunctionRef, args: Args) -> None:
             continue
         annotation = m.load(reader, ("annotation", function.id), parameter.name)
         known = annotation_value(m, annotation, parameter.id)
-        known = known or m.free(function.id, parameter.name)
+        if not known or is_absent_object(m, known):  # of whose fields nothing may be known, too
+            known = join(known, m.free(function.id, parameter.name))
         parameters[parameter.name] = join(parameters[parameter.name], known)
     m.called.add(function.id)
     m.ensure(m.frame(function, m.frames[ref.frame], parameters))

@@ -8,11 +8,22 @@ from dataclasses import dataclass, field
 
 from flax2optax.codemod.index.program import Program
 from flax2optax.codemod.index.tree import Class, Function, Module, NodeId
-from flax2optax.codemod.infer.values import NOTHING, Atom, Free, Optimizer, Value, flat, join, shape
+from flax2optax.codemod.infer.values import (
+    NOTHING,
+    Atom,
+    External,
+    Free,
+    Optimizer,
+    Value,
+    flat,
+    join,
+    shape,
+)
 
 MAX_FRAMES = 16  # per function and enclosing frame; beyond that all calls share one summary
 MAX_RUNS = 40  # of one frame; a lattice this shallow settles in three or four
 MAX_NESTED = 60
+ABSENT_BASE = External("a class that is not there")
 
 
 @dataclass(slots=True, eq=False)
@@ -44,6 +55,14 @@ class Escape:
     value: Value
 
 
+@dataclass(slots=True)
+class Absent:
+    """What the program does with a class that is not there: the attributes it asks for, and where it makes objects."""
+
+    asked: dict[str, NodeId] = field(default_factory=dict)
+    made: dict[NodeId, None] = field(default_factory=dict)
+
+
 class Machine:
     """Frames, heap and facts of one program. `run` executes one frame; the interpreter provides it."""
 
@@ -72,6 +91,8 @@ class Machine:
         self.known_calls: frozenset[NodeId] = frozenset()  # really called in an earlier pass
         self.functions: dict[NodeId, Function] = {}
         self.classes: dict[NodeId, Class] = {}
+        self.absent_classes: dict[NodeId, Absent] = {}  # of files that are not there
+        self.absent_modules: dict[str, str] = {}  # dotted name -> where the file would be
         self.assumed: dict[NodeId, str] = {}  # site -> 'annotation' or 'use'
         self.free_uses: dict[tuple[NodeId, str], dict[str, NodeId]] = {}
         self.missing_fields: dict[tuple[NodeId, str], dict[NodeId, None]] = {}
@@ -87,6 +108,8 @@ class Machine:
         self.depth = 0
         self.run: Callable[[Frame], None] = lambda frame: None
         self.call_bound: Callable[..., Value] = lambda frame, node, bound, *given: NOTHING
+        for class_ in program.absent_classes.values():
+            self.absent_class(class_)
 
     def opens(self, path: str) -> bool:
         """Whether a file is read into."""
@@ -110,6 +133,12 @@ class Machine:
             self.classes.update((c.id, c) for c in module.classes)
             self.queue.append(self.by_key[key])
         return self.by_key[key]
+
+    def absent_class(self, class_: Class) -> None:
+        """Know a class of a file that is not there."""
+        self.classes[class_.id] = class_
+        self.absent_classes[class_.id] = Absent()
+        self.store(("bases", class_.id), 0, frozenset((ABSENT_BASE,)))
 
     def frame(
         self, function: Function, parent: Frame | None, parameters: dict[str, Value]

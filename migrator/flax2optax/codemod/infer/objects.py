@@ -6,6 +6,7 @@ from collections.abc import Hashable
 
 from flax2optax.codemod.index import tree as t
 from flax2optax.codemod.index.tree import NodeId
+from flax2optax.codemod.infer.absent import absent_attribute, absent_member, is_absent
 from flax2optax.codemod.infer.machine import Escape, Frame, Machine
 from flax2optax.codemod.infer.scope import PROJECT, library, member
 from flax2optax.codemod.infer.values import (
@@ -168,7 +169,9 @@ def annotation_value(m: Machine, annotation: Value, site: NodeId) -> Value:
     """What an annotated place may hold when nothing else says so; an optimizer there is an assumption."""
     found = NOTHING
     for atom in annotation:
-        if isinstance(atom, ClassRef) and optimizer_base(m, atom.class_) is None:
+        if isinstance(atom, ClassRef) and is_absent(m, atom.class_):
+            found = join(found, one(Instance(atom.class_)))
+        elif isinstance(atom, ClassRef) and optimizer_base(m, atom.class_) is None:
             kinds = (atom.class_, *subclasses(m, atom.class_))
             found = join(found, frozenset(map(Instance, kinds)))
         elif isinstance(atom, OptimizerClass) and atom.name == "Optimizer":
@@ -194,7 +197,7 @@ def attribute(m: Machine, reader: Frame, atom: Atom, name: str, node: NodeId) ->
     """`atom.name`."""
     match atom:
         case External(name=dotted):
-            return library(f"{dotted}.{name}")
+            return absent_member(m, dotted, name) or library(f"{dotted}.{name}")
         case ModuleRef(path=path):
             return member(m, reader, path, name) or NOTHING
         case Instance(class_=class_id):
@@ -230,6 +233,8 @@ def attribute(m: Machine, reader: Frame, atom: Atom, name: str, node: NodeId) ->
 def _instance_attribute(
     m: Machine, reader: Frame, atom: Instance, class_id: NodeId, name: str, node: NodeId
 ) -> Value:
+    if is_absent(m, class_id) and not name.startswith("__"):
+        return absent_attribute(m, reader, atom, name, node)
     if name == "__class__":
         return one(ClassRef(class_id))
     if name == "__dict__":

@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 
 from flax2optax.codemod.index.tree import Class, Import, NodeId
+from flax2optax.codemod.infer.absent import imported_absent, note_absent
 from flax2optax.codemod.infer.machine import Frame, Machine
 from flax2optax.codemod.infer.values import (
     NOTHING,
@@ -157,7 +158,10 @@ def imported(m: Machine, env: Env, statement: Import) -> list[tuple[str, Value, 
     file = m.program.resolve(path, statement)
     for alias in statement.aliases:
         if file is not None:
-            value = member(m, env.frame, file, alias.name) or NOTHING
+            value = member(m, env.frame, file, alias.name)
+            value = value or imported_absent(m, path, statement, alias)
+        elif absent := imported_absent(m, path, statement, alias):
+            value = absent
         elif statement.level:
             value = OTHER
         else:
@@ -173,6 +177,7 @@ def _plain_import(
     wanted = dotted if asname else name
     whole = m.program.resolve(path, statement, dotted)
     if whole is None:
+        note_absent(m, path, statement, dotted)
         return name, library(wanted)
     if not whole.endswith("/") and m.opens(whole):
         m.ensure(m.module_frame(whole))

@@ -22,6 +22,7 @@ from flax2optax.codemod.infer.values import (
     Value,
 )
 from flax2optax.codemod.outcome import Form
+from flax2optax.codemod.plan.absent import note_absent_classes
 from flax2optax.codemod.plan.clips import ClipFold, find_clips
 from flax2optax.codemod.plan.complex_params import complex_flows, doubt_complex_params
 from flax2optax.codemod.plan.constructors import Rate
@@ -80,6 +81,7 @@ def plan(facts: OptimizerFacts, *, unsafe: bool = False, form: Form = "auto") ->
     strangers = {root: with_another_state(facts, known, root) for root in known}
     note_strangers(draft, layouts, strangers)
     note_rows(draft)
+    note_absent_classes(draft)
     tie_types(draft)
     decide(list(draft.flows.values()), unsafe=unsafe)
     return MigrationPlan(sorted(draft.flows.values(), key=lambda flow: flow.root))

@@ -48,7 +48,7 @@ def _reads_of_unknown(draft: Draft) -> bool:
     return any(
         isinstance(node, t.Attribute)
         and node.attr in ("target", "apply_gradient", "optimizer_def")
-        and may_be_optimizer(facts.value(node.value.id))
+        and may_be_optimizer(facts, facts.value(node.value.id))
         and not any(isinstance(a, Optimizer) for a in facts.value(node.value.id))
         for module in facts.program.modules.values()
         for node, _ in everything(module)

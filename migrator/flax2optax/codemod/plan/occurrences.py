@@ -9,6 +9,7 @@ from flax2optax.codemod.index import tree as t
 from flax2optax.codemod.index.tree import NodeId
 from flax2optax.codemod.index.walk import Node, everything, walk
 from flax2optax.codemod.infer import OPTIMIZER_NAME, OptimizerFacts
+from flax2optax.codemod.infer.absent import is_absent
 from flax2optax.codemod.infer.objects import carried
 from flax2optax.codemod.infer.tables import RESTORE, SAVES
 from flax2optax.codemod.infer.values import (
@@ -144,7 +145,7 @@ def _attribute(
         yield from _part_attribute(facts, node, above, part, base)
         return
     yield from _reference(facts, node, above)
-    if may_be_optimizer(base) and (
+    if may_be_optimizer(facts, base) and (
         (node.attr == "apply_gradient" and not _is_own(facts, node))
         or (node.attr in ("target", "optimizer_def") and _looks_like_one(facts, node))
     ):
@@ -155,10 +156,15 @@ def _is_attr(value: Value) -> bool:
     return any(isinstance(a, Attr | Part) for a in value)
 
 
-def may_be_optimizer(base: Value) -> bool:
+def may_be_optimizer(facts: OptimizerFacts, base: Value) -> bool:
     """Whether nothing is known that would make `base.apply_gradient` a method of the user's own."""
     own = (Instance, ClassRef, Super, ModuleRef)
-    unknown = any(isinstance(a, Other | Free | Unknown) for a in base)
+    m = facts.machine
+    unknown = any(
+        isinstance(a, Other | Free | Unknown)
+        or (isinstance(a, Instance | ClassRef) and is_absent(m, a.class_))
+        for a in base
+    )
     return unknown or not any(isinstance(a, own) for a in base)
 
 
@@ -194,7 +200,7 @@ def _optimizer_attribute(
     facts: OptimizerFacts, node: t.Attribute, above: tuple[Node, ...], base: Value, site: NodeId
 ) -> Iterator[Occurrence]:
     # Other alternatives have no such attribute, or were lost where an escape is reported already.
-    if any(isinstance(a, Instance) or _has_fields(a) for a in base):
+    if any(_has_fields(facts, a) for a in base):
         yield Occurrence("mixed", node, above, site)
         return
     kind = node.attr
@@ -210,7 +216,9 @@ def _optimizer_attribute(
         yield Occurrence("method_value", node, above, site, kind)
 
 
-def _has_fields(atom: Atom) -> bool:
+def _has_fields(facts: OptimizerFacts, atom: Atom) -> bool:
+    if isinstance(atom, Instance):
+        return not is_absent(facts.machine, atom.class_)
     return isinstance(atom, Container) and atom.kind == "namespace"
 
 
