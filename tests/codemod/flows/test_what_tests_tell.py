@@ -190,3 +190,66 @@ def test_a_keyword_that_is_taken_out_of_the_others(taken, known):
     outcome = migrated(before, todo=False)
     assert (told(outcome) == []) is known
     assert (text_of(outcome, before) == before) is not known
+
+
+GOT = """\
+import contextlib
+
+import unknown
+from flax import optim
+
+
+def get(optimizer, kind='a', none=None):
+  BODY
+
+
+def train(params, grads):
+  optimizer = get(optim.Adam(1e-3).create(params))
+  return optimizer.apply_gradient(grads).target
+"""
+GETS = {
+    "another name in a loop": """\
+  for _ in range(3):
+    if kind == 'b':
+      return optimizer
+    kind = 'b'
+""",
+    "a closure that binds it": """\
+  word = 'a'
+  def flip():
+    nonlocal word
+    word = 'b'
+  flip()
+  if word == 'b':
+    return optimizer
+""",
+    "a context that swallows": """\
+  with contextlib.suppress(KeyError):
+    if kind == 'a':
+      return {}['x']
+  return optimizer
+""",
+    "a handler": """\
+  try:
+    if kind == 'a':
+      return {}['x']
+  except KeyError:
+    pass
+  return optimizer
+""",
+}
+
+
+@pytest.mark.parametrize("body", GETS.values(), ids=GETS)
+def test_a_branch_that_is_reached_is_not_cut_off(body):
+    before = GOT.replace("  BODY\n", body)
+    outcome = migrated(before, todo=False, form="state")
+    assert told(outcome) == []
+    assert "get(train_state.TrainState.create(" in text_of(outcome, before)
+    assert ".params" in text_of(outcome, before)
+
+
+@pytest.mark.parametrize("test", ["kind == 'b'", "none is not None"])
+def test_a_function_that_a_library_calls_may_be_given_anything(test):
+    body = f"  print(unknown.run(get))\n  if {test}:\n    return optimizer\n"
+    check_refused(GOT.replace("  BODY\n", body), "FXO309")

@@ -115,7 +115,7 @@ def compound(m: Machine, env: Env, statement: t.Statement) -> None:
             evaluate(m, env, test)
             yes, no = env.fork(), env.fork()
             known = decided(m, env, test)
-            yes.unreal |= known is False or excluded(narrow(m, yes, test, True))
+            yes.unreal |= known is False or excluded(m, env, narrow(m, yes, test, True))
             no.unreal |= known is True
             narrow(m, no, test, False)
             branch(m, yes, body)
@@ -139,7 +139,9 @@ def compound(m: Machine, env: Env, statement: t.Statement) -> None:
                 entered = enter(m, env, entered)
                 if bound is not None:
                     assign(m, env, bound, entered)
+            cut = env.cut
             branch(m, env, body)
+            env.cut = cut  # a context may swallow an exception
         case t.Try():
             try_(m, env, statement)
         case t.Match(subject=subject, cases=cases):

@@ -42,6 +42,7 @@ from flax2optax.codemod.infer.values import (
     FunctionRef,
     Gradient,
     Instance,
+    Literal,
     Made,
     Part,
     Partial,
@@ -228,6 +229,7 @@ def call_on_leaves(m: Machine, reader: Frame, node: t.Expression, args: Args) ->
 def call_free(m: Machine, reader: Frame, ref: FunctionRef, args: Args) -> None:
     """Call a function of the program with parameters nobody passes, unless somebody is known to call it."""
     function = m.functions[ref.function]
+    m.store(("foreign", function.id), "*", one(Literal(True)))
     if function.id in m.known_calls:
         return
     m.imagined.add(function.id)

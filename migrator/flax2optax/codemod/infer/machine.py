@@ -103,6 +103,7 @@ class Machine:
         # Containers that one place of the text makes, told apart; and the keys that they surely have.
         self.copies: dict[NodeId, dict[Hashable, NodeId]] = {}
         self.orders: dict[NodeId, list[NodeId]] = {}  # of classes: where attributes are looked up
+        self.outer_names: dict[str, set[str]] = {}  # by path
         self.copied = 0
         self.grown: set[NodeId] = set()  # lists that are longer here than there
         self.certain: dict[NodeId, frozenset[str]] = {}

@@ -67,7 +67,7 @@ def decided(m: Machine, env: Env, test: t.Expression) -> bool | None:
     """Whether a local name is None or a certain word, where that is known."""
     match test:
         case t.Operation(operator=operator, operands=(t.Name(name=name) as asked, of)):
-            if not _is_local(env, name):
+            if not _is_local(m, env, name):
                 return None
             if operator in ("is", "is not") and isinstance(of, t.Constant) and of.value is None:
                 return operator == "is" if env.vars.get(name) == _NONE else None
@@ -78,14 +78,17 @@ def decided(m: Machine, env: Env, test: t.Expression) -> bool | None:
     return None
 
 
-def _is_local(env: Env, name: str) -> bool:
+def _is_local(m: Machine, env: Env, name: str) -> bool:
     """Whether nothing but what is seen gives a name its value: a decorator may give parameters others."""
     function = env.frame.function
-    if function is None or name not in function.locals or name in function.outer:
+    if function is None or name not in function.locals or name in _bound_elsewhere(m, env):
         return False
     given = any(parameter.name == name for parameter in function.parameters)
+    if not given:
+        return True
     modules = {alias.name for one_ in env.frame.module.imports for alias in one_.aliases}
-    return not given or not (function.decorators or "gin" in modules)
+    unseen = m.load(env.frame, ("foreign", function.id), "*")  # a library calls it, perhaps
+    return not (unseen or function.decorators or "gin" in modules)
 
 
 def _words(m: Machine, env: Env, node: t.Expression) -> set[str]:
@@ -104,9 +107,21 @@ def widen(env: Env, narrowed: Narrowed) -> None:
             env.vars[name] = old
 
 
-def excluded(narrowed: Narrowed) -> bool:
+def excluded(m: Machine, env: Env, narrowed: Narrowed) -> bool:
     """Whether a test cannot hold, because a name holds nothing else than what it excludes."""
-    return any(old and not new for old, new in narrowed.values())
+    return any(
+        old and not new and name not in _bound_elsewhere(m, env)
+        for name, (old, new) in narrowed.items()
+    )
+
+
+def _bound_elsewhere(m: Machine, env: Env) -> set[str]:
+    """The names of a file that functions bind for others, by `nonlocal` or `global`."""
+    module = env.frame.module
+    found = m.outer_names.get(module.path)
+    if found is None:
+        found = m.outer_names[module.path] = {n for f in module.functions for n in f.outer}
+    return found
 
 
 def _after(first: Narrowed, second: Narrowed) -> Narrowed:
