@@ -14,7 +14,7 @@ _HOMES = re.compile(r"jax\.(?:_src\.|extend\.)?(?:linear_util|api_util|util)\.(\
 _API = re.compile(r"jax\.(?:_src\.)?api\.(?P<api>[a-z]\w*)|jax\._src\.tree_util\.(?P<tree>\w+)")
 _KNOWN = frozenset({
     "wrap_init", "argnums_partial", "flatten_fun", "flatten_fun_nokwargs", "HashableFunction", "safe_map", "safe_zip",
-    "donation_vector", "flatten_axes", "shaped_abstractify", "rebase_donate_argnums",
+    "donation_vector", "flatten_axes", "shaped_abstractify", "rebase_donate_argnums", "debug_info",
 })  # fmt: skip
 _PYTHON = {"partial": "functools.partial", "wraps": "functools.wraps"}
 # Modules of JAX that know leaves alone and put no tree together.

@@ -42,6 +42,7 @@ HARMLESS = frozenset({
     "jax.tree_util.all_leaves", "jax.tree_util.tree_all", "inspect.signature",
     "builtins.delattr",
     "lifted.donation_vector", "lifted.flatten_axes", "lifted.shaped_abstractify", "lifted.rebase_donate_argnums",
+    "lifted.debug_info",
 })  # fmt: skip
 
 
