@@ -184,3 +184,40 @@ def test_a_file_that_is_stopped_holds_back_the_types_it_uses():
 
 def test_a_file_that_is_stopped_does_not_hold_back_types_it_does_not_use():
     assert "definition() -> optax.GradientTransformation" in with_stranger("factory.RATE")
+
+
+READ = """\
+import jax
+from flax import optim
+
+from elsewhere import use
+
+
+def gradients(optimizer, x):
+  return jax.grad(lambda p: (p['w'] * x).sum())(optimizer.target)
+
+
+def train(params, x):
+  stepped = optim.Adam(1e-3).create(params)
+  stepped = stepped.apply_gradient(jax.grad(lambda p: (p['w'] * x).sum())(stepped.target))
+  optimizer = optim.GradientDescent(1e-2).create(params)
+  WAY
+  return stepped.target
+"""
+
+
+@pytest.mark.parametrize(
+    ("way", "whole"),
+    [
+        ("print(gradients(optimizer, x))", True),
+        ("print(jax.make_jaxpr(gradients)(optimizer, x))", True),
+        ("print(jax.jit(gradients)(optimizer, x))", True),
+        ("print((gradients if x else use)(optimizer, x))", False),
+        ("print([gradients(one, x) for one in [optimizer]])", False),
+    ],
+)
+def test_an_optimizer_that_is_only_read(way, whole):
+    before = READ.replace("WAY", way)
+    outcome = migrated(before, todo=False)
+    assert (told(outcome) == []) is whole
+    assert (text_of(outcome, before) != before) is whole

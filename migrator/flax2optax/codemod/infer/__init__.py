@@ -77,7 +77,9 @@ def infer(program: Program, paths: tuple[str, ...]) -> OptimizerFacts:
         near = importers(program, through, opened)
         heirs = importers(program, inherited, opened, methods) if inherited else []
         found = tuple(dict.fromkeys((*near, *heirs, *sorted(wanted))))
-        if not grown and not found and not called & m.imagined:
+        # What one pass imagined though it was known before, the next one would imagine again.
+        again = really <= called and not (called - really) & m.imagined
+        if not grown and not found and (again or not called & m.imagined):
             break
         paths, really = (*paths, *found), called
     return OptimizerFacts(program, m, flows(m))

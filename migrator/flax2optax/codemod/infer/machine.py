@@ -11,16 +11,20 @@ from flax2optax.codemod.index.tree import Class, Function, Module, NodeId
 from flax2optax.codemod.infer.values import (
     NOTHING,
     Atom,
+    Bound,
     External,
     Free,
+    FunctionRef,
     Optimizer,
     Value,
     flat,
     join,
     shape,
+    unwrapped,
 )
 
 MAX_FRAMES = 16  # per function and enclosing frame; beyond that all calls share one summary
+MANY = 128  # of a function that takes functions: a decorator has one for each that it decorates
 MAX_RUNS = 40  # of one frame; a lattice this shallow settles in three or four
 MAX_NESTED = 60
 ABSENT_BASE = External("a class that is not there")
@@ -61,6 +65,10 @@ class Absent:
 
     asked: dict[str, NodeId] = field(default_factory=dict)
     made: dict[NodeId, None] = field(default_factory=dict)
+
+
+def _takes_a_function(value: Value) -> bool:
+    return any(isinstance(unwrapped(atom), FunctionRef | Bound) for atom in value)
 
 
 class Machine:
@@ -104,6 +112,13 @@ class Machine:
         self.flattened: dict[NodeId, Value] = {}
         self.rebuilt: dict[NodeId, Value] = {}  # calls that build optimizers from such rows
         self.definitions: dict[NodeId, Value] = {}  # constructor call -> its class
+        # Containers that one place of the text makes, told apart; and the keys that they surely have.
+        self.copies: dict[NodeId, dict[Hashable, NodeId]] = {}
+        self.orders: dict[NodeId, list[NodeId]] = {}  # of classes: where attributes are looked up
+        self.outer_names: dict[str, set[str]] = {}  # by path
+        self.copied = 0
+        self.grown: set[NodeId] = set()  # lists that are longer here than there
+        self.certain: dict[NodeId, frozenset[str]] = {}
         self.queue: deque[Frame] = deque()
         self.depth = 0
         self.run: Callable[[Frame], None] = lambda frame: None
@@ -151,7 +166,8 @@ class Machine:
         key: Hashable = (*place, kinds)
         if key not in self.by_key:
             count = self.frame_count[place] = self.frame_count.get(place, 0) + 1
-            if count > MAX_FRAMES:
+            most = MAX_FRAMES if not any(map(_takes_a_function, parameters.values())) else MANY
+            if count > most:
                 key = (*place, "merged")
         if key not in self.by_key:
             self.by_key[key] = self._new(function, function.module, parent)
@@ -208,6 +224,14 @@ class Machine:
             if frame.dirty and not frame.running:
                 self.execute(frame)
 
+    def copy_of(self, node: NodeId, key: Hashable, most: int) -> NodeId:
+        """A site for what `node` makes under `key`; the node itself where there are too many."""
+        copies = self.copies.setdefault(node, {})
+        if key not in copies:
+            self.copied += 1
+            copies[key] = -self.copied if len(copies) < most else node
+        return copies[key]
+
     # Variables and results
 
     def assign(self, frame: Frame, name: str, value: Value) -> None:
@@ -250,6 +274,8 @@ class Machine:
         new = join(old, value)
         if new != old:
             self.cells[cell] = new
+            if isinstance(owner, tuple) and owner[0] == "bases":
+                self.orders.clear()
             self._wake(self.cell_readers.get(cell))
             self._wake(self.cell_readers.get((owner, None)))
 
