@@ -10,7 +10,7 @@ from types import MappingProxyType, ModuleType
 from typing import Final
 
 from .by_arguments import function_name, functions, variant_for_any
-from .param_states import VIEWED
+from .param_states import READING, VIEWED, WRITING
 from .signature import flax_name, hyper_params
 from .template import (
     DuplicateArgumentError,
@@ -28,9 +28,11 @@ from .template import (
 from .types import Agreement, Example, OptimizerRule, Support, Variant
 
 __all__ = [
+    "READING",
     "RULES",
     "SUPPORT",
     "VIEWED",
+    "WRITING",
     "Agreement",
     "DuplicateArgumentError",
     "Example",
@@ -70,6 +72,7 @@ def _supports() -> Iterator[Support]:
         support = getattr(module, "support", None)
         if isinstance(support, Support):
             yield support
+        yield from getattr(module, "supports", ())
 
 
 RULES: Final[Mapping[str, OptimizerRule]] = MappingProxyType(

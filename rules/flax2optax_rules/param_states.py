@@ -1,95 +1,105 @@
 """The moments by parameter, as flax.optim kept them, for programs that read or change them by its names.
 
 Optax keeps one tree for each moment, somewhere in its state; which, the type that holds it says.
+Of the groups of a MultiOptimizer each has the moments of its own parameters, and masks for those of the others.
 """
 
 from .types import Support
 
-# The classes whose moments the support finds; what is not listed here, Optax keeps otherwise.
+# The classes whose moments these functions find; what is not listed here, Optax keeps otherwise.
 VIEWED = frozenset({
     "Adam", "AdaBelief", "LAMB", "Momentum", "LARS", "GradientDescent", "MultiOptimizer",
 })  # fmt: skip
 
-SOURCE = """\
+WHY = "The program reads or changes the moments of single parameters by flax's names."
+
+ADAM = """\
 @flax.struct.dataclass
 class AdamParamState:
-  \"\"\"flax.optim.Adam: what each param has.\"\"\"
+  \"\"\"flax.optim.Adam: what it keeps for each param.\"\"\"
   grad_ema: jax.Array
   grad_sq_ema: jax.Array
+"""
 
-
+MOMENTUM = """\
 @flax.struct.dataclass
 class MomentumParamState:
-  \"\"\"flax.optim.Momentum: what each param has.\"\"\"
+  \"\"\"flax.optim.Momentum: what it keeps for each param.\"\"\"
   momentum: jax.Array
+"""
 
+KEPT = """\
+def kept_moments(node):
+  \"\"\"flax.optim.OptimizerState: a record, and what Optax calls its fields.\"\"\"
+  if isinstance(node, (optax.ScaleByAdamState, optax.ScaleByBeliefState)):
+    return AdamParamState, {'grad_ema': 'mu', 'grad_sq_ema': 'nu'}
+  if isinstance(node, optax.TraceState):
+    return MomentumParamState, {'momentum': 'trace'}
+  return (None, {}) if hasattr(node, 'param_states') else None
+"""
 
-PARAM_STATES = {
-    optax.ScaleByAdamState: (AdamParamState, ('mu', 'nu')),
-    optax.ScaleByBeliefState: (AdamParamState, ('mu', 'nu')),
-    optax.TraceState: (MomentumParamState, ('trace',)),
-}
-
-
-def has_param_states(node):
-  return type(node) in PARAM_STATES or hasattr(node, 'param_states')
-
-
-def is_masked(node):
-  return isinstance(node, optax.MaskedNode)
-
-
-def is_of_some(tree):
-  \"\"\"Whether other groups of params have optimizers of their own.\"\"\"
-  return any(map(is_masked, jax.tree_util.tree_leaves(tree, is_leaf=is_masked)))
-
-
+READ = """\
 def param_states_of(opt_state, params=None):
-  \"\"\"flax.optim: a tree like params, with the moments of each in a record.\"\"\"
+  \"\"\"flax.optim.OptimizerState.param_states: a record for each param.\"\"\"
+  def is_masked(node):
+    return isinstance(node, optax.MaskedNode)
+
+  def is_kept(node):
+    return kept_moments(node) is not None
+
   trees = []
-  for node in jax.tree_util.tree_leaves(opt_state, is_leaf=has_param_states):
-    if type(node) in PARAM_STATES:
-      record, moments = PARAM_STATES[type(node)]
-      trees.append(jax.tree_util.tree_map(
-          record, *(getattr(node, moment) for moment in moments)))
-    elif has_param_states(node):
+  for node in jax.tree_util.tree_leaves(opt_state, is_leaf=is_kept):
+    record, fields = kept_moments(node) or (None, {})
+    if record is not None:
+      moments = [getattr(node, moment) for moment in fields.values()]
+      trees.append(jax.tree_util.tree_map(record, *moments))
+    elif hasattr(node, 'param_states'):
       trees.append(node.param_states)
-  if len(trees) == 1 and not is_of_some(trees[0]):
+  nodes = jax.tree_util.tree_leaves(trees, is_leaf=is_masked)
+  if len(trees) == 1 and not any(map(is_masked, nodes)):
     return trees[0]
   return jax.tree_util.tree_map(
       lambda _, *found: next((x for x in found if not is_masked(x)), None),
       params, *trees)
-
-
-def with_param_states(opt_state, records):
-  \"\"\"flax.optim: the state with other moments, given in records.\"\"\"
-  def pick(old, record, name):
-    if is_of_some(old):
-      return jax.tree_util.tree_map(
-          lambda x, new: x if is_masked(x) else getattr(new, name),
-          old, records, is_leaf=is_masked)
-    return jax.tree_util.tree_map(
-        lambda new: getattr(new, name), records,
-        is_leaf=lambda x: isinstance(x, record))
-
-  def put(node):
-    if type(node) in PARAM_STATES:
-      record, moments = PARAM_STATES[type(node)]
-      fields = zip(moments, record.__dataclass_fields__)
-      return node._replace(**{
-          moment: pick(getattr(node, moment), record, name)
-          for moment, name in fields})
-    if has_param_states(node) and is_of_some(node.param_states):
-      return node.replace(param_states=jax.tree_util.tree_map(
-          lambda x, new: x if is_masked(x) else new,
-          node.param_states, records, is_leaf=is_masked))
-    return node.replace(param_states=records) if has_param_states(node) else node
-  return jax.tree_util.tree_map(put, opt_state, is_leaf=has_param_states)
 """
 
-support = Support(
-    name="param_states_of",
-    source=SOURCE,
-    imports=("import flax", "import jax", "import optax"),
-    why="The program reads or changes the moments of single parameters by flax's names.",
+WRITTEN = """\
+def with_param_states(opt_state, param_states):
+  \"\"\"flax.optim.OptimizerState.replace(param_states=...): other moments.\"\"\"
+  def is_masked(node):
+    return isinstance(node, optax.MaskedNode)
+
+  def is_kept(node):
+    return kept_moments(node) is not None
+
+  def pick(old, record=(), name=None):
+    get = (lambda x: x) if name is None else (lambda x: getattr(x, name))
+    if any(map(is_masked, jax.tree_util.tree_leaves(old, is_leaf=is_masked))):
+      return jax.tree_util.tree_map(
+          lambda x, new: x if is_masked(x) else get(new),
+          old, param_states, is_leaf=is_masked)
+    return jax.tree_util.tree_map(
+        get, param_states, is_leaf=lambda x: isinstance(x, record))
+
+  def put(node):
+    record, fields = kept_moments(node) or (None, {})
+    if record is not None:
+      return node._replace(**{
+          moment: pick(getattr(node, moment), record, name)
+          for name, moment in fields.items()})
+    if hasattr(node, 'param_states'):
+      return node.replace(param_states=pick(node.param_states))
+    return node
+  return jax.tree_util.tree_map(put, opt_state, is_leaf=is_kept)
+"""
+
+supports = (
+    Support("AdamParamState", ADAM, ("import flax", "import jax"), WHY),
+    Support("MomentumParamState", MOMENTUM, ("import flax", "import jax"), WHY),
+    Support("kept_moments", KEPT, ("import optax",), WHY),
+    Support("param_states_of", READ, ("import jax", "import optax"), WHY),
+    Support("with_param_states", WRITTEN, ("import jax", "import optax"), WHY),
 )
+# What reading needs, and writing beside it.
+READING = ("AdamParamState", "MomentumParamState", "kept_moments", "param_states_of")
+WRITING = ("AdamParamState", "MomentumParamState", "kept_moments", "with_param_states")

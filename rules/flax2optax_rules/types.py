@@ -1,6 +1,5 @@
 """What a rule is: plain data about one flax.optim construct and the Optax that equals it."""
 
-import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from enum import StrEnum
@@ -70,8 +69,3 @@ class Support:
     source: str
     imports: tuple[str, ...]
     why: str
-
-    @property
-    def names(self) -> tuple[str, ...]:
-        """What the lines bind at the top of the file."""
-        return tuple(re.findall(r"^(?:class |def )?(\w+)(?= =|[(:])", self.source, re.MULTILINE))

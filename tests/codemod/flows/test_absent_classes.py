@@ -283,7 +283,9 @@ def test_a_file_that_takes_such_objects_is_read():
 
 
 def test_what_such_a_file_does_may_stop_the_flow():
-    files = project() | {"agents/act.py": READER.format(field="optimizer.state.param_states")}
+    files = project() | {
+        "agents/act.py": READER.format(field="optimizer.state.param_states.pop('w')")
+    }
     codes, text = outcome_of(files)
     assert "FXO306" in codes
     assert text == files[LEARNER]

@@ -134,7 +134,7 @@ def test_all_counters_move_with_the_step(name, tmp_path):
     "call",
     [
         "optimizer.replace(state=other.state.replace(step=1))",
-        "optimizer.replace(state=optimizer.state.replace(param_states=3))",
+        "optimizer.replace(state=optimizer.state.replace(hyper_params=3))",
         "optimizer.replace(state=optimizer.state.replace(step=1, param_states=3))",
         "optimizer.replace(target=grads, state=optimizer.state.replace(step=1))",
     ],

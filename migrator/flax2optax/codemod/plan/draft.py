@@ -16,7 +16,6 @@ from flax2optax.codemod.plan.names import (
     names_in,
     object_spelling,
 )
-from flax2optax_rules import SUPPORT
 
 TRAIN_STATE = "flax.training.train_state.TrainState"
 
@@ -100,12 +99,10 @@ class Draft:
         return spelling.text
 
     def support(self, flow: FlowPlan, module: t.Module, name: str) -> None:
-        """Have a support written into this file, unless a name of it has another meaning there."""
-        for bound in SUPPORT[name].names:
-            own = bound in module.bound and not _is_imported_from_flax(module, bound)
-            if own or any(bound in f.locals for f in module.functions):
-                message = f"this file has a `{bound}` of its own"
-                self.stop(flow, "FXO206", module.body[0].id, message)
+        """Have a support written into this file, unless its name has another meaning there."""
+        own = name in module.bound and not _is_imported_from_flax(module, name)
+        if own or any(name in f.locals for f in module.functions):
+            self.stop(flow, "FXO206", module.body[0].id, f"this file has a `{name}` of its own")
         flow.supports.setdefault(module.path, {})[name] = None
 
     def fresh(self, above: tuple[Node, ...], wanted: str) -> str:

@@ -12,7 +12,7 @@ from flax2optax.codemod.plan.edits import FlowPlan, Pieces, Replace
 from flax2optax.codemod.plan.hyper_params import is_same
 from flax2optax.codemod.plan.occurrences import Occurrence, is_state_of_optimizer, new_moments
 from flax2optax.codemod.plan.rates import FlowFacts
-from flax2optax_rules import VIEWED
+from flax2optax_rules import READING, VIEWED, WRITING
 
 
 def plan_moments(
@@ -28,7 +28,8 @@ def plan_moments(
         message = "a state alone does not say which params have no moments"
         draft.stop(flow, "FXO306", use.node.id, message)
         return
-    draft.support(flow, module, "param_states_of")
+    for support in READING:
+        draft.support(flow, module, support)
     params = () if optimizer is None else pieces(", ", optimizer.id, ".params")
     written = pieces("param_states_of(", _opt_state(state, optimizer), params, ")")
     draft.edit(flow, Replace(use.node.id, written))
@@ -68,7 +69,8 @@ def new_opt_state(draft: Draft, flow: FlowPlan, module: t.Module, node: t.Call) 
     assert isinstance(node.func, t.Attribute)
     state, records = node.func.value, new_moments(node)
     assert records is not None
-    draft.support(flow, module, "param_states_of")
+    for support in WRITING:
+        draft.support(flow, module, support)
     of = _opt_state(state, _optimizer(draft, state))
     return pieces("with_param_states(", of, ", ", records.id, ")")
 
