@@ -19,7 +19,7 @@ from flax2optax.codemod.infer.flows import Union, flows
 from flax2optax.codemod.infer.interpret import run_frame
 from flax2optax.codemod.infer.library import call_free
 from flax2optax.codemod.infer.machine import Frame, Machine
-from flax2optax.codemod.infer.neighbours import importers, overridden, readers, touched
+from flax2optax.codemod.infer.neighbours import importers, nearest, overridden, readers, touched
 from flax2optax.codemod.infer.objects import (
     class_member,
     declared_fields,
@@ -220,25 +220,30 @@ def _believed(m: Machine, path: str, uses: dict[str, NodeId], function: Function
             (p.id for p in function.parameters if p.name == path), next(iter(uses.values()))
         )
         return one(Optimizer(site))
-    records = [
-        class_id
-        for class_id in m.classes
-        if class_id not in m.absent_classes
-        and any(OPTIMIZER_NAME.search(name) for name in uses)
-        and _holds(m, class_id, set(uses))
-    ]
-    families = {family(m, c) for c in records}
-    return frozenset(Instance(c) for c in records[:1]) if len(families) == 1 else frozenset()
+    if not any(OPTIMIZER_NAME.search(name) for name in uses):
+        return frozenset()
+    # Which class it is does not depend on what is in its objects: once migrated, another one would be taken.
+    records = [c for c in m.classes if c not in m.absent_classes and _has(m, c, set(uses))]
+    families = {family(m, c): c for c in reversed(records)}
+    near = nearest(m, function.module.path, families.values())
+    return frozenset(Instance(c) for c in near if _holds(m, c, set(uses)))
+
+
+def _has(m: Machine, class_id: NodeId, uses: set[str]) -> bool:
+    """Whether a class has all these fields or methods."""
+    known = _fields(m, class_id) | set(map(str, m.fields(("class", class_id))))
+    return uses <= known | {"replace", "_replace"}
 
 
 def _holds(m: Machine, class_id: NodeId, uses: set[str]) -> bool:
-    """Whether a class has all these fields or methods, an optimizer among them."""
-    fields = {name for name, _ in declared_fields(m, class_id)} | set(
-        map(str, m.fields(family(m, class_id)))
-    )
-    known = fields | set(map(str, m.fields(("class", class_id)))) | {"replace", "_replace"}
-    stored = [m.cells.get((family(m, class_id), name), frozenset()) for name in uses & fields]
-    return uses <= known and any(isinstance(a, Optimizer) for value in stored for a in value)
+    """Whether an optimizer is among the fields of a class that are read."""
+    stored = [m.cells.get((family(m, class_id), one)) for one in uses & _fields(m, class_id)]
+    return any(isinstance(a, Optimizer) for value in stored for a in value or ())
+
+
+def _fields(m: Machine, class_id: NodeId) -> set[str]:
+    declared = {name for name, _ in declared_fields(m, class_id)}
+    return declared | set(map(str, m.fields(family(m, class_id))))
 
 
 def _defines_apply_gradient(m: Machine) -> bool:

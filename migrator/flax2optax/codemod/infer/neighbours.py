@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os.path
 import re
 from collections.abc import Iterable, Iterator
 
@@ -89,6 +90,19 @@ def _imported(program: Program, paths: set[str]) -> set[str]:
             found |= more
             waiting.extend(sorted(more))
     return found
+
+
+def nearest(m: Machine, path: str, classes: Iterable[NodeId]) -> list[NodeId]:
+    """Of some classes, those that a file imports, itself or through others; else those in the nearest folder."""
+    places = {class_id: m.classes[class_id].module.path for class_id in classes}
+    if len(places) < 2:
+        return list(places)
+    imported = _imported(m.program, {path})
+    found = [class_id for class_id, place in places.items() if place in imported]
+    if found:
+        return found
+    common = {c: len(os.path.commonpath((path, place))) for c, place in places.items()}
+    return [class_id for class_id, length in common.items() if length == max(common.values())]
 
 
 def overridden(m: Machine) -> tuple[dict[str, set[str]], frozenset[str]]:
