@@ -9,6 +9,7 @@ from flax2optax.codemod.infer.containers import elements, grow, shuffle, store_i
 from flax2optax.codemod.infer.expressions import call_value, combined, evaluate
 from flax2optax.codemod.infer.keys import begin, gain, keys_given, lose
 from flax2optax.codemod.infer.library import seen_into
+from flax2optax.codemod.infer.liveness import carried_over
 from flax2optax.codemod.infer.machine import Frame, Machine
 from flax2optax.codemod.infer.narrowing import decided, excluded, narrow
 from flax2optax.codemod.infer.objects import (
@@ -182,6 +183,7 @@ def loop(
 ) -> None:
     """Run a loop's body until its names hold nothing new."""
     before = dict(env.vars)
+    again = carried_over(m, target, body, test)
     for _ in range(MAX_LOOPS):
         inner = env.again(dict(env.vars), [])
         if target is not None:
@@ -191,9 +193,10 @@ def loop(
             evaluate(m, inner, test)
         assert inner.breaks is not None
         after = merged([before, env.vars, inner.vars, *inner.breaks])
-        if after == env.vars:
-            break
+        settled = all(after.get(name) == env.vars.get(name) for name in again)
         env.vars = after
+        if settled:
+            break
     env.keys, env.lengths = {}, {}
 
 

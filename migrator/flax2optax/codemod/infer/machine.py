@@ -84,6 +84,8 @@ class Machine:
         self.by_key: dict[Hashable, Frame] = {}
         self.frame_count: dict[Hashable, int] = {}
         self.cells: dict[Hashable, Value] = {}
+        self.carried_over: dict[NodeId, frozenset[str]] = {}  # a loop's first statement -> names
+        self.wholes: dict[Hashable, Value] = {}  # all the cells of an owner, joined
         self.cell_readers: dict[Hashable, set[int]] = {}
         self.cell_fields: dict[Hashable, dict[Hashable, None]] = {}
         self.values: dict[NodeId, Value] = {}
@@ -274,6 +276,7 @@ class Machine:
         new = join(old, value)
         if new != old:
             self.cells[cell] = new
+            self.wholes[owner] = join(self.wholes.get(owner, NOTHING), new)
             if isinstance(owner, tuple) and owner[0] == "bases":
                 self.orders.clear()
             self._wake(self.cell_readers.get(cell))
@@ -287,7 +290,7 @@ class Machine:
     def load_all(self, reader: Frame, owner: Hashable) -> Value:
         """All fields of a heap object, joined."""
         self.cell_readers.setdefault((owner, None), set()).add(reader.index)
-        return join(*(self.cells[owner, key] for key in self.cell_fields.get(owner, ())))
+        return self.wholes.get(owner, NOTHING)
 
     def owned_cells(self) -> Iterator[tuple[Hashable, Value]]:
         """Every cell's owner and value."""
