@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os.path
 import re
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
 
 import libcst as cst
@@ -135,23 +135,19 @@ class Program:
         return found
 
     def _upwards(self, path: str, dotted: str) -> str | None:
-        bare = None  # a folder without `__init__`, which Python takes only where nothing else has the name
-        for folder in self._above(path):
+        folder = os.path.dirname(path)
+        while True:
             for place in (folder, os.path.join(folder, "src")):
                 found = self.find(place, dotted)
-                if found is not None and found.endswith("/"):
-                    bare = bare or found
-                elif found is not None and found != path:
+                if found is not None and found != path:
                     return found
-        return bare
-
-    def _above(self, path: str) -> Iterator[str]:
-        """The folder of a file, and each one above it up to the root."""
-        folder = os.path.dirname(path)
-        yield folder
-        while folder != self.root and folder.startswith(self.root):
+            if (
+                folder == self.root
+                or not folder.startswith(self.root)
+                or os.path.dirname(folder) == folder
+            ):
+                return None
             folder = os.path.dirname(folder)
-            yield folder
 
     def find(self, folder: str, dotted: str) -> str | None:
         """The file of `dotted` below `folder`: a module, a package, or (as '…/') a folder without `__init__`."""

@@ -77,9 +77,8 @@ def infer(program: Program, paths: tuple[str, ...]) -> OptimizerFacts:
         near = importers(program, through, opened)
         heirs = importers(program, inherited, opened, methods) if inherited else []
         found = tuple(dict.fromkeys((*near, *heirs, *sorted(wanted))))
-        # What one pass imagined though it was known before, the next one would imagine again.
-        again = really <= called and not (called - really) & m.imagined
-        if not grown and not found and (again or not called & m.imagined):
+        # A pass that knows nothing more than this one did would find the same.
+        if not grown and not found and (called == really or not called & m.imagined):
             break
         paths, really = (*paths, *found), called
     return OptimizerFacts(program, m, flows(m))

@@ -2,13 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 
 from flax2optax.codemod.index import tree as t
 from flax2optax.codemod.index.tree import NodeId
 from flax2optax.codemod.infer.absent import is_absent
-from flax2optax.codemod.infer.keys import append, keywords_site, removed, surely_has
 from flax2optax.codemod.infer.machine import Escape, Frame, Machine
 from flax2optax.codemod.infer.objects import (
     bind_methods,
@@ -53,17 +51,13 @@ from flax2optax.codemod.infer.values import (
 
 @dataclass(slots=True)
 class Args:
-    """Evaluated arguments: (value, id of its expression); `rest` and `keyword_rest` are what `*` and `**` may add.
-
-    `maybe` names keywords that may not be given, because `**` adds them.
-    """
+    """Evaluated arguments: (value, id of its expression); `rest` and `keyword_rest` are what `*` and `**` may add."""
 
     positional: list[tuple[Value, NodeId]] = field(default_factory=list)
     keywords: dict[str, tuple[Value, NodeId]] = field(default_factory=dict)
     rest: Value = NOTHING
     keyword_rest: Value = NOTHING
     spread: set[NodeId] = field(default_factory=set)
-    maybe: set[str] = field(default_factory=set)
 
     def get(self, index: int, name: str = "") -> Value:
         """One argument by position or keyword; nothing if it was not given."""
@@ -78,32 +72,18 @@ class Args:
         given = [v for v, _ in (*self.positional, *self.keywords.values())]
         return join(*given, self.rest, self.keyword_rest)
 
-    def without(self, which: Callable[[Atom], bool]) -> Args:
-        """With fewer atoms in each argument."""
-
-        def left(value: Value) -> Value:
-            return frozenset(a for a in value if not which(a))
-
-        keywords = {name: (left(v), id_) for name, (v, id_) in self.keywords.items()}
-        positional = [(left(v), id_) for v, id_ in self.positional]
-        return replace(
-            self,
-            positional=positional,
-            keywords=keywords,
-            rest=left(self.rest),
-            keyword_rest=left(self.keyword_rest),
-        )
-
     def after(self, count: int) -> Args:
         """Without the first positional arguments."""
-        return replace(self, positional=self.positional[count:])
+        return Args(
+            self.positional[count:], self.keywords, self.rest, self.keyword_rest, self.spread
+        )
 
     def before(self, *values: Value) -> Args:
         """With values put before the positional arguments."""
-        return replace(self, positional=[(v, 0) for v in values] + self.positional)
-
-
-TRACED = ("jaxpr", "jaxpr and shape")  # a function of which a trace is made, in place of its result
+        front = [(v, 0) for v in values]
+        return Args(
+            front + self.positional, self.keywords, self.rest, self.keyword_rest, self.spread
+        )
 
 
 def call(m: Machine, env: Env, node: t.Expression, callee: Value, args: Args) -> Value:
@@ -116,7 +96,7 @@ def call(m: Machine, env: Env, node: t.Expression, callee: Value, args: Args) ->
 def _call(
     m: Machine, reader: Frame, env: Env | None, node: t.Expression, atom: Atom, args: Args
 ) -> Value:
-    from flax2optax.codemod.infer.containers import LOSES
+    from flax2optax.codemod.infer.containers import LOSES, container_method, elements
     from flax2optax.codemod.infer.library import call_external
     from flax2optax.codemod.infer.optimizers import construct, optimizer_method
 
@@ -133,9 +113,6 @@ def _call(
             return _call(m, reader, env, node, function, inner)
         case Transformed(kind="checkify", function=function):  # returns an error beside the result
             return one(TupleOf((OTHER, _call(m, reader, env, node, function, args))))
-        case Transformed(kind=kind, function=function) if kind in TRACED:
-            result = _call(m, reader, env, node, function, args)
-            return OTHER if kind == TRACED[0] else one(TupleOf((OTHER, result)))
         case Transformed(function=function):
             return _call(m, reader, env, node, function, args)
         case Gradient():
@@ -147,7 +124,13 @@ def _call(
         case OptimizerClass():
             return construct(m, reader, node, atom, args)
         case Attr(of=Container()):
-            return _container_call(m, reader, env, node, atom, args)
+            values = [v for v, _ in args.positional]
+            keywords = {k: v for k, (v, _) in args.keywords.items()}
+            if "key" in keywords:
+                each = Args([(elements(m, reader, one(atom.of)), 0)])
+                for function in keywords["key"]:
+                    _call(m, reader, env, node, function, each)
+            return container_method(m, reader, atom, values, keywords, node.id)
         case Attr(of=Instance()):
             return _record_method(m, reader, node, atom, args)
         case Attr(of=ClassRef(class_=class_id), name="__subclasses__"):
@@ -177,30 +160,6 @@ def _call(
             escape(m, reader, node, "a function that cannot be seen", args)
             return UNKNOWN
     return escape(m, reader, node, callee_name(node), args)
-
-
-def _container_call(
-    m: Machine, reader: Frame, env: Env | None, node: t.Expression, atom: Attr, args: Args
-) -> Value:
-    from flax2optax.codemod.infer.containers import container_method, elements
-
-    assert isinstance(atom.of, Container)
-    site, values = atom.of.site, [v for v, _ in args.positional]
-    keywords = {k: v for k, (v, _) in args.keywords.items()}
-    if "key" in keywords:
-        each = Args([(elements(m, reader, one(atom.of)), 0)])
-        for function in keywords["key"]:
-            _call(m, reader, env, node, function, each)
-    owner = (
-        node.func.value if isinstance(node, t.Call) and isinstance(node.func, t.Attribute) else node
-    )
-    if atom.name == "append" and append(m, env, site, owner, values):
-        return OTHER
-    if atom.name in ("pop", "popitem", "clear") and atom.of.kind == "dict":
-        if atom.name == "pop" and surely_has(m, env, site, owner, args.get(0), node.id):
-            values = values[:1]
-        removed(m, env, site, owner, node.id)
-    return container_method(m, reader, atom, values, keywords, node.id)
 
 
 def callee_name(node: t.Expression) -> str:
@@ -301,13 +260,10 @@ def _star(
 def _double_star(
     m: Machine, parameter: t.Parameter, keywords: dict[str, tuple[Value, NodeId]], args: Args
 ) -> Value:
-    site = parameter.id
-    if not args.keyword_rest:
-        site = keywords_site(m, site, {key: v for key, (v, _) in keywords.items()}, args.maybe)
     for key, (value, _) in keywords.items():
-        m.store(site, key, value)
-    m.store(site, "*", args.keyword_rest)
-    return one(Container(site, "dict"))
+        m.store(parameter.id, key, value)
+    m.store(parameter.id, "*", args.keyword_rest)
+    return one(Container(parameter.id, "dict"))
 
 
 def _bound_to(m: Machine, node: NodeId, function: t.Function, name: str) -> None:

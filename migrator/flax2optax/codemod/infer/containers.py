@@ -208,7 +208,7 @@ def _listed(m: Machine, reader: Frame, atom: Atom) -> list[Value] | None:
         case Container(site=site, kind="list"):
             m.load_all(reader, site)
             keys = m.fields(site)
-            if keys and site not in m.grown and all(isinstance(k, int) for k in keys):
+            if keys and all(isinstance(k, int) for k in keys):
                 return [m.load(reader, site, k) for k in sorted(keys)]  # type: ignore[type-var]
         case Instance():
             fields = record_fields(m, reader, atom)
@@ -301,7 +301,7 @@ LOSES = frozenset({
 
 
 # Methods of a list behind which its items stand at other places.
-MOVES = frozenset({"insert", "reverse", "sort", "remove", "pop", "clear", "__delitem__"})
+MOVES = frozenset({"insert", "reverse", "sort", "remove", "pop", "__delitem__"})
 
 
 def shuffle(m: Machine, reader: Frame, site: NodeId) -> None:

@@ -6,20 +6,15 @@ from flax2optax.codemod.index import tree as t
 from flax2optax.codemod.index.tree import NodeId
 from flax2optax.codemod.infer.calls import Args, call
 from flax2optax.codemod.infer.containers import elements, item
-from flax2optax.codemod.infer.internals import home
-from flax2optax.codemod.infer.keys import filled, sure_keys
 from flax2optax.codemod.infer.machine import Escape, Frame, Machine
-from flax2optax.codemod.infer.narrowing import narrow, widen
 from flax2optax.codemod.infer.objects import attribute, carried, class_member
 from flax2optax.codemod.infer.scope import Env, lookup
-from flax2optax.codemod.infer.tables import ORDERED
 from flax2optax.codemod.infer.values import (
     NOTHING,
     OTHER,
     UNKNOWN,
     Array,
     Container,
-    External,
     FunctionRef,
     Instance,
     Literal,
@@ -29,8 +24,6 @@ from flax2optax.codemod.infer.values import (
     join,
     one,
 )
-
-MAX_LISTS = 64
 
 
 def evaluate(m: Machine, env: Env, node: t.Expression) -> Value:
@@ -63,7 +56,7 @@ def _evaluate(m: Machine, env: Env, node: t.Expression) -> Value:
             return _dict(m, env, node)
         case t.Conditional(test=test, body=body, orelse=orelse):
             evaluate(m, env, test)
-            return join(*(_under(m, env, test, *arm) for arm in ((True, body), (False, orelse))))
+            return join(evaluate(m, env, body), evaluate(m, env, orelse))
         case _:
             return _rare(m, env, node)
 
@@ -85,8 +78,6 @@ def _rare(m: Machine, env: Env, node: t.Expression) -> Value:
         case t.Named(target=target, value=value):
             found = evaluate(m, env, value)
             env.vars[target.name] = found
-            env.keys.pop(target.name, None)
-            env.lengths.pop(target.name, None)
             m.assign(env.frame, target.name, found)
             m.record(target.id, found)
             return found
@@ -108,30 +99,11 @@ def _rare(m: Machine, env: Env, node: t.Expression) -> Value:
     return OTHER
 
 
-def _under(m: Machine, env: Env, test: t.Expression, holds: bool, node: t.Expression) -> Value:
-    """What `node` may hold where a test holds, or does not."""
-    narrowed = narrow(m, env, test, holds)
-    found = evaluate(m, env, node)
-    widen(env, narrowed)
-    return found
-
-
 def _operation(m: Machine, env: Env, node: t.Operation) -> Value:
-    if node.operator in ("and", "or"):
-        return _chained(m, env, node)
     values = [evaluate(m, env, operand) for operand in node.operands]
+    if node.operator in ("and", "or"):
+        return join(*values)
     return combined(m, env.frame, node.id, node.operator, values)
-
-
-def _chained(m: Machine, env: Env, node: t.Operation) -> Value:
-    """`a and b`: the second is asked only where the first holds."""
-    values, narrowed = [], []
-    for operand in node.operands:
-        values.append(evaluate(m, env, operand))
-        narrowed.append(narrow(m, env, operand, node.operator == "and"))
-    for taken in reversed(narrowed):
-        widen(env, taken)
-    return join(*values)
 
 
 def combined(m: Machine, reader: Frame, node: NodeId, operator: str, values: list[Value]) -> Value:
@@ -220,19 +192,9 @@ def _sequence(m: Machine, env: Env, node: t.Sequence) -> Value:
         return one(TupleOf(tuple(items)))
     if node.kind == "tuple" and len(node.elements) == 1:
         return one(Container(node.id, "list")) if _fill(m, node.id, items) else OTHER
-    site = node.id if items or not _is_closure(env.frame) else _own_list(m, env.frame, node.id)
     for index, value in enumerate(items):
-        m.store(site, "*" if starred else index, value)
-    return one(Container(site, "list" if node.kind != "set" else "set"))
-
-
-def _is_closure(frame: Frame) -> bool:
-    return frame.parent is not None and frame.parent.function is not None
-
-
-def _own_list(m: Machine, frame: Frame, node: NodeId) -> NodeId:
-    """A decorator's wrapper fills a list for each function that is decorated."""
-    return m.copy_of(node, frame.index, MAX_LISTS)
+        m.store(node.id, "*" if starred else index, value)
+    return one(Container(node.id, "list" if node.kind != "set" else "set"))
 
 
 def _fill(m: Machine, site: int, items: list[Value]) -> bool:
@@ -267,13 +229,11 @@ def _comprehension(m: Machine, env: Env, node: t.Comprehension) -> Value:
     from flax2optax.codemod.infer.interpret import assign
 
     inner = env.fork()
-    inner.keys, inner.lengths = {}, {}  # what is done for each element may be done twice
     for generator in node.generators:
         found = elements(m, env.frame, evaluate(m, inner, generator.iterable))
         assign(m, inner, generator.target, found)
         for condition in generator.conditions:
             evaluate(m, inner, condition)
-            narrow(m, inner, condition, True)
     values = [evaluate(m, inner, element) for element in node.elements]
     key: object = "*"
     if node.kind == "dict":
@@ -287,15 +247,12 @@ def _comprehension(m: Machine, env: Env, node: t.Comprehension) -> Value:
 def _call(m: Machine, env: Env, node: t.Call) -> Value:
     callee = evaluate(m, env, node.func)
     args = Args()
-    ordered = any(isinstance(a, External) and home(a.name) in ORDERED for a in callee)
     for argument in node.args:
         value = evaluate(m, env, argument.value)
-        if ordered or argument.star == "*":
-            value = filled(m, env, argument.value, value)
         if argument.star == "*":
             _spread(m, env, args, value, argument.value.id)
         elif argument.star == "**":
-            _spread_keywords(m, env, args, value, argument.value)
+            _spread_keywords(m, env, args, value, argument.value.id)
         elif argument.keyword is not None:
             args.keywords[argument.keyword] = (value, argument.value.id)
         elif args.rest:
@@ -316,9 +273,8 @@ def _spread(m: Machine, env: Env, args: Args, value: Value, id_: int) -> None:
     args.spread.add(id_)
 
 
-def _spread_keywords(m: Machine, env: Env, args: Args, value: Value, given: t.Expression) -> None:
+def _spread_keywords(m: Machine, env: Env, args: Args, value: Value, id_: int) -> None:
     """`**value`: key by key where the keys are known."""
-    id_ = given.id
     for atom in value:
         if isinstance(atom, Container):
             m.load_all(env.frame, atom.site)
@@ -327,7 +283,6 @@ def _spread_keywords(m: Machine, env: Env, args: Args, value: Value, given: t.Ex
                 if isinstance(key, str) and key != "*":
                     old = args.keywords.get(key, (NOTHING, id_))[0]
                     args.keywords[key] = (join(old, found), id_)
-                    args.maybe |= {key} - sure_keys(m, env, given, value)
                 else:
                     args.keyword_rest = join(args.keyword_rest, found)
         else:

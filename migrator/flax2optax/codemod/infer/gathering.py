@@ -15,12 +15,9 @@ from flax2optax.codemod.infer.values import (
     Partial,
     TupleOf,
     Value,
-    depth,
     join,
     one,
 )
-
-DEEP = 3  # beyond that a tuple of pairs would nest too deep
 
 
 def zip_(m: Machine, reader: Frame, node: t.Expression, args: Args) -> Value:
@@ -51,12 +48,7 @@ def range_(m: Machine, reader: Frame, node: t.Expression, args: Args) -> Value:
 
 
 def enumerate_(m: Machine, reader: Frame, node: t.Expression, args: Args) -> Value:
-    """Pairs of a number and an element; of a tuple, in their order."""
-    only = next(iter(args.get(0)), None)
-    if len(args.get(0)) == len(args.positional) == 1 and isinstance(only, TupleOf):
-        if depth(one(only)) < DEEP and not args.keywords:
-            pairs = (TupleOf((one(Literal(at)), v)) for at, v in enumerate(only.items))
-            return one(TupleOf(tuple(map(one, pairs))))
+    """Pairs of a number and an element."""
     m.store(node.id, "*", one(TupleOf((OTHER, elements(m, reader, args.get(0)) or OTHER))))
     return one(Container(node.id, "list"))
 

@@ -27,17 +27,8 @@ from flax2optax.codemod.infer.gathering import (
     sum_,
     zip_,
 )
-from flax2optax.codemod.infer.internals import RESULT
 from flax2optax.codemod.infer.library import (
     call_back,
-)
-from flax2optax.codemod.infer.lifted import (
-    flatten_fun,
-    flatten_fun_nokwargs,
-    out_tree,
-    same_function,
-    with_static,
-    wrap_init,
 )
 from flax2optax.codemod.infer.machine import Frame, Machine
 from flax2optax.codemod.infer.objects import (
@@ -129,7 +120,6 @@ HANDLERS: dict[str, Handler] = {
     "builtins.dict": dict_,
     "flax.core.FrozenDict": dict_,
     "flax.core.frozen_dict.FrozenDict": dict_,
-    "jax.experimental.maps.FrozenDict": dict_,
     "collections.OrderedDict": dict_,
     "builtins.getattr": getattr_,
     "builtins.setattr": setattr_,
@@ -149,12 +139,4 @@ HANDLERS: dict[str, Handler] = {
     "jax.tree_flatten": flatten,
     "jax.tree.flatten": flatten,
     "absl.app.run": _app_run,
-    "lifted.wrap_init": wrap_init,
-    "lifted.argnums_partial": with_static,
-    "lifted.flatten_fun": flatten_fun,
-    "lifted.flatten_fun_nokwargs": flatten_fun_nokwargs,
-    "lifted.HashableFunction": same_function,
-    "lifted.safe_map": map_,
-    "lifted.safe_zip": zip_,
-    RESULT: out_tree,
 }

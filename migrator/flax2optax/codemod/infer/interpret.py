@@ -7,11 +7,9 @@ from flax2optax.codemod.index.walk import walk
 from flax2optax.codemod.infer.absent import seen_bases
 from flax2optax.codemod.infer.containers import elements, grow, shuffle, store_item, unpack
 from flax2optax.codemod.infer.expressions import call_value, combined, evaluate
-from flax2optax.codemod.infer.keys import begin, gain, keys_given, lose
 from flax2optax.codemod.infer.library import seen_into
 from flax2optax.codemod.infer.liveness import carried_over
 from flax2optax.codemod.infer.machine import Frame, Machine
-from flax2optax.codemod.infer.narrowing import decided, excluded, narrow
 from flax2optax.codemod.infer.objects import (
     bind_methods,
     carried,
@@ -31,20 +29,18 @@ from flax2optax.codemod.infer.values import (
     Literal,
     Made,
     Partial,
-    TupleOf,
     Value,
     join,
     one,
 )
 
 MAX_LOOPS = 6
-MAX_ITEMS = 6  # of a tuple, for which a loop's body is run one by one
 TRANSPARENT = frozenset({"builtins.property", "builtins.staticmethod", "builtins.classmethod"})
 
 
 def run_frame(m: Machine, frame: Frame) -> None:
     """Execute a module's or function's body once."""
-    env = Env(frame, dict(frame.parameters), keys=keys_given(m, frame))
+    env = Env(frame, dict(frame.parameters))
     function = frame.function
     if function is None:
         branch(m, env, frame.module.body)
@@ -63,17 +59,13 @@ def execute(m: Machine, env: Env, statement: t.Statement) -> None:
             found = evaluate(m, env, value)
             for target in targets:
                 assign(m, env, target, found)
-            begin(env, targets, value)
         case t.Evaluate(kind=kind, values=values):
             for value in values:
                 evaluate(m, env, value)
             env.dead = env.dead or kind == "raise"
-            if kind == "assert":
-                narrow(m, env, values[0], True)
         case t.Return(value=value):
             found = evaluate(m, env, value) if value is not None else one(Literal(None))
-            if not env.unreal:
-                m.finish(env.frame, found)
+            m.finish(env.frame, found)
             if env.frame.function is not None and env.frame.function.generator:
                 m.store(("returned", env.frame.function.id), "*", found)
             env.dead = True
@@ -93,7 +85,6 @@ def execute(m: Machine, env: Env, statement: t.Statement) -> None:
                 bind(m, env, name, named)
         case t.Delete(targets=targets):
             for target in targets:
-                lose(m, env, target)
                 evaluate(m, env, target)
                 if isinstance(target, t.Subscript):  # what stands behind an item moves up
                     for atom in evaluate(m, env, target.value):
@@ -116,20 +107,12 @@ def compound(m: Machine, env: Env, statement: t.Statement) -> None:
         case t.If(test=test, body=body, orelse=orelse):
             evaluate(m, env, test)
             yes, no = env.fork(), env.fork()
-            known = decided(m, env, test)
-            yes.unreal |= known is False or excluded(m, env, narrow(m, yes, test, True))
-            no.unreal |= known is True
-            narrow(m, no, test, False)
             branch(m, yes, body)
             branch(m, no, orelse)
             env.merge(yes, no)
         case t.For(target=target, iterable=iterable, body=body, orelse=orelse):
-            over = evaluate(m, env, iterable)
-            only = next(iter(over), None)
-            if len(over) == 1 and isinstance(only, TupleOf) and len(only.items) <= MAX_ITEMS:
-                each(m, env, target, only.items, body)
-            else:
-                loop(m, env, target, elements(m, env.frame, over), body)
+            found = elements(m, env.frame, evaluate(m, env, iterable))
+            loop(m, env, target, found, body)
             branch(m, env, orelse)
         case t.While(test=test, body=body, orelse=orelse):
             evaluate(m, env, test)
@@ -141,9 +124,7 @@ def compound(m: Machine, env: Env, statement: t.Statement) -> None:
                 entered = enter(m, env, entered)
                 if bound is not None:
                     assign(m, env, bound, entered)
-            cut = env.cut
             branch(m, env, body)
-            env.cut = cut  # a context may swallow an exception
         case t.Try():
             try_(m, env, statement)
         case t.Match(subject=subject, cases=cases):
@@ -167,7 +148,6 @@ def branch(m: Machine, env: Env, body: tuple[t.Statement, ...]) -> None:
         if env.dead:
             after = env.fork()
             after.dead = False
-            after.unreal |= env.cut
             execute(m, after, statement)
         else:
             execute(m, env, statement)
@@ -185,7 +165,7 @@ def loop(
     before = dict(env.vars)
     again = carried_over(m, target, body, test)
     for _ in range(MAX_LOOPS):
-        inner = env.again(dict(env.vars), [])
+        inner = Env(env.frame, dict(env.vars), env.class_, env.class_names, False, [])
         if target is not None:
             assign(m, inner, target, item)
         branch(m, inner, body)
@@ -197,27 +177,6 @@ def loop(
         env.vars = after
         if settled:
             break
-    env.keys, env.lengths = {}, {}
-
-
-def each(
-    m: Machine,
-    env: Env,
-    target: t.Expression,
-    items: tuple[Value, ...],
-    body: tuple[t.Statement, ...],
-) -> None:
-    """Run a loop's body for one item of a tuple after the other."""
-    for item in items:
-        inner = env.again(dict(env.vars), [], alike=True)
-        assign(m, inner, target, item)
-        branch(m, inner, body)
-        assert inner.breaks is not None
-        ways = [inner.vars] * (not inner.dead) + inner.breaks
-        straight = len(ways) == 1 and not inner.dead
-        env.vars = merged(ways) if straight else merged([env.vars, *ways])
-        env.keys = inner.keys if straight else {}
-        env.lengths = inner.lengths if straight else {}
 
 
 def try_(m: Machine, env: Env, statement: t.Try) -> None:
@@ -225,7 +184,7 @@ def try_(m: Machine, env: Env, statement: t.Try) -> None:
     body = env.fork()
     branch(m, body, statement.body)
     met = merged([env.vars, body.vars, _ever(env.frame, statement.body)])
-    start = env.again(met, env.breaks)
+    start = Env(env.frame, met, env.class_, env.class_names, False, env.breaks)
     branches = []
     for type_, name, handler in statement.handlers:
         arm = start.fork()
@@ -299,8 +258,6 @@ def bind(m: Machine, env: Env, name: str, value: Value) -> None:
         m.assign(holder, name, value)
         return
     env.vars[name] = value
-    env.keys.pop(name, None)
-    env.lengths.pop(name, None)
     m.assign(env.frame, name, value)
 
 
@@ -315,9 +272,7 @@ def assign(m: Machine, env: Env, target: t.Expression, value: Value) -> None:
         case t.Subscript(value=base, indices=indices, sliced=sliced):
             keys = [evaluate(m, env, index) for index in indices]
             key = keys[0] if len(keys) == 1 else OTHER
-            owner = evaluate(m, env, base)
-            store_item(m, env.frame, owner, key, value, target.id, sliced)
-            gain(env, base, key)
+            store_item(m, env.frame, evaluate(m, env, base), key, value, target.id, sliced)
         case t.Starred(value=inner):
             assign(m, env, inner, value)
         case t.Sequence(elements=targets):

@@ -2,13 +2,10 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
-
 from flax2optax.codemod.index import tree as t
 from flax2optax.codemod.infer.absent import is_absent_object
-from flax2optax.codemod.infer.calls import TRACED, Args, bind, call_function, escape
+from flax2optax.codemod.infer.calls import Args, bind, call_function, escape
 from flax2optax.codemod.infer.containers import elements
-from flax2optax.codemod.infer.internals import home, is_internal, is_structure
 from flax2optax.codemod.infer.machine import Escape, Frame, Machine
 from flax2optax.codemod.infer.objects import (
     annotation_value,
@@ -44,7 +41,6 @@ from flax2optax.codemod.infer.values import (
     FunctionRef,
     Gradient,
     Instance,
-    Literal,
     Made,
     Part,
     Partial,
@@ -61,7 +57,6 @@ def call_external(
     m: Machine, reader: Frame, env: Env | None, node: t.Expression, name: str, args: Args
 ) -> Value:
     """What calling the library's `name` returns."""
-    name = home(name)
     if name in COUNTS and any(isinstance(a, Part) and a.kind == "state" for a in args.get(0)):
         return escape(m, reader, node, name.removeprefix("builtins."), args)
     if name in SAME:
@@ -116,8 +111,6 @@ def _unlisted(m: Machine, reader: Frame, node: t.Expression, name: str, args: Ar
         if known or carried(m, reader, value, instances=True):
             m.want((name,))
         return one(Made(name))
-    if is_internal(name):
-        args = args.without(is_structure)
     found = escape(m, reader, node, name.removeprefix("builtins."), args)
     return one(Array()) if found == OTHER and name.startswith(("jax.numpy.", "numpy.")) else found
 
@@ -146,10 +139,9 @@ def _copied(value: Value) -> Value:
 
 def _wrapped(m: Machine, node: t.Expression, name: str, args: Args) -> Value:
     found = join(args.get(0), *(v for k, (v, _) in args.keywords.items() if k in ("fun", "f")))
-    kind = name.rsplit(".", 1)[-1]
-    if kind in ("make_jaxpr", "xla_computation"):
-        kind = TRACED["return_shape" in args.keywords]
-    kept = frozenset(Transformed(kind, a, node.id) for a in found if is_callable(a))
+    kept = frozenset(
+        Transformed(name.rsplit(".", 1)[-1], a, node.id) for a in found if is_callable(a)
+    )
     if (
         not kept and not args.positional
     ):  # `@jit(static_argnums=0)`: the function comes with the next call
@@ -186,8 +178,7 @@ def seen_into(atom: Atom) -> bool:
     from flax2optax.codemod.infer.handlers import HANDLERS
 
     if isinstance(atom, External):
-        name = home(atom.name)
-        return name in WRAPPERS or name in PARTIALS or name in HANDLERS
+        return atom.name in WRAPPERS or atom.name in PARTIALS or atom.name in HANDLERS
     return isinstance(atom, FunctionRef | Bound | Partial | Transformed)
 
 
@@ -201,7 +192,7 @@ def call_back(m: Machine, reader: Frame, node: t.Expression, args: Args, into: s
             if atom not in m.called_back:  # later its summary runs again when what it reads changes
                 m.called_back.add(atom)
                 _call_back(m, reader, atom)
-            if into and (lost := carried(m, reader, returned(m, reader, atom))):
+            if into and (lost := carried(m, reader, _returned(m, reader, atom))):
                 m.escapes[Escape(node.id, "call", into, frozenset(lost))] = None
 
 
@@ -218,7 +209,7 @@ def _call_back(m: Machine, reader: Frame, atom: Atom) -> None:
         call_free(m, reader, ref.function, front.before(one(ref.self_)))
 
 
-def returned(m: Machine, reader: Frame, atom: Atom) -> Value:
+def _returned(m: Machine, reader: Frame, atom: Atom) -> Value:
     """What a function of the program is known to return."""
     inner = unwrapped(atom)
     function = inner.function if isinstance(inner, Bound) else inner
@@ -238,7 +229,6 @@ def call_on_leaves(m: Machine, reader: Frame, node: t.Expression, args: Args) ->
 def call_free(m: Machine, reader: Frame, ref: FunctionRef, args: Args) -> None:
     """Call a function of the program with parameters nobody passes, unless somebody is known to call it."""
     function = m.functions[ref.function]
-    m.store(("foreign", function.id), "*", one(Literal(True)))
     if function.id in m.known_calls:
         return
     m.imagined.add(function.id)
@@ -262,11 +252,7 @@ def invoke(m: Machine, reader: Frame, node: t.Expression, atom: Atom, args: Args
 
     if isinstance(atom, FunctionRef):
         return call_function(m, reader, 0, atom, args)
-    result = _call(m, reader, None, t.Expression(0), atom, args)
-    for lost in [escape_ for escape_ in m.escapes if not escape_.node]:  # told where it is called
-        del m.escapes[lost]
-        m.escapes[replace(lost, node=node.id)] = None
-    return result
+    return _call(m, reader, None, t.Expression(0), atom, args)
 
 
 def invoke_all(m: Machine, reader: Frame, node: t.Expression, value: Value, args: Args) -> Value:

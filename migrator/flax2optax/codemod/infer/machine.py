@@ -11,20 +11,16 @@ from flax2optax.codemod.index.tree import Class, Function, Module, NodeId
 from flax2optax.codemod.infer.values import (
     NOTHING,
     Atom,
-    Bound,
     External,
     Free,
-    FunctionRef,
     Optimizer,
     Value,
     flat,
     join,
     shape,
-    unwrapped,
 )
 
 MAX_FRAMES = 16  # per function and enclosing frame; beyond that all calls share one summary
-MANY = 128  # of a function that takes functions: a decorator has one for each that it decorates
 MAX_RUNS = 40  # of one frame; a lattice this shallow settles in three or four
 MAX_NESTED = 60
 ABSENT_BASE = External("a class that is not there")
@@ -65,10 +61,6 @@ class Absent:
 
     asked: dict[str, NodeId] = field(default_factory=dict)
     made: dict[NodeId, None] = field(default_factory=dict)
-
-
-def _takes_a_function(value: Value) -> bool:
-    return any(isinstance(unwrapped(atom), FunctionRef | Bound) for atom in value)
 
 
 class Machine:
@@ -114,13 +106,6 @@ class Machine:
         self.flattened: dict[NodeId, Value] = {}
         self.rebuilt: dict[NodeId, Value] = {}  # calls that build optimizers from such rows
         self.definitions: dict[NodeId, Value] = {}  # constructor call -> its class
-        # Containers that one place of the text makes, told apart; and the keys that they surely have.
-        self.copies: dict[NodeId, dict[Hashable, NodeId]] = {}
-        self.orders: dict[NodeId, list[NodeId]] = {}  # of classes: where attributes are looked up
-        self.outer_names: dict[str, set[str]] = {}  # by path
-        self.copied = 0
-        self.grown: set[NodeId] = set()  # lists that are longer here than there
-        self.certain: dict[NodeId, frozenset[str]] = {}
         self.queue: deque[Frame] = deque()
         self.depth = 0
         self.run: Callable[[Frame], None] = lambda frame: None
@@ -168,8 +153,7 @@ class Machine:
         key: Hashable = (*place, kinds)
         if key not in self.by_key:
             count = self.frame_count[place] = self.frame_count.get(place, 0) + 1
-            most = MAX_FRAMES if not any(map(_takes_a_function, parameters.values())) else MANY
-            if count > most:
+            if count > MAX_FRAMES:
                 key = (*place, "merged")
         if key not in self.by_key:
             self.by_key[key] = self._new(function, function.module, parent)
@@ -226,14 +210,6 @@ class Machine:
             if frame.dirty and not frame.running:
                 self.execute(frame)
 
-    def copy_of(self, node: NodeId, key: Hashable, most: int) -> NodeId:
-        """A site for what `node` makes under `key`; the node itself where there are too many."""
-        copies = self.copies.setdefault(node, {})
-        if key not in copies:
-            self.copied += 1
-            copies[key] = -self.copied if len(copies) < most else node
-        return copies[key]
-
     # Variables and results
 
     def assign(self, frame: Frame, name: str, value: Value) -> None:
@@ -277,8 +253,6 @@ class Machine:
         if new != old:
             self.cells[cell] = new
             self.wholes[owner] = join(self.wholes.get(owner, NOTHING), new)
-            if isinstance(owner, tuple) and owner[0] == "bases":
-                self.orders.clear()
             self._wake(self.cell_readers.get(cell))
             self._wake(self.cell_readers.get((owner, None)))
 

@@ -64,10 +64,7 @@ def bases(m: Machine, class_id: NodeId) -> list[Atom]:
 
 def ancestors(m: Machine, class_id: NodeId) -> list[NodeId]:
     """The class and its project ancestors, in Python's look-up order."""
-    found = m.orders.get(class_id)
-    if found is None:
-        found = m.orders[class_id] = _linear(m, class_id, frozenset())
-    return found
+    return _linear(m, class_id, frozenset())
 
 
 def _linear(m: Machine, class_id: NodeId, below: frozenset[NodeId]) -> list[NodeId]:
@@ -228,8 +225,8 @@ def attribute(m: Machine, reader: Frame, atom: Atom, name: str, node: NodeId) ->
             return one(atom)
         case Partial(function=External(name=dotted), args=args) if dotted == STRUCTURE:
             return one(Partial(External(f"{STRUCTURE}.{name}"), args, (), node))
-        case FunctionRef():
-            return m.load(reader, ("attributes", atom), name) or OTHER
+        case Attr() | FunctionRef() | Bound():
+            return OTHER
     return OTHER
 
 
@@ -353,9 +350,6 @@ def store_attribute(
     """`base.name = value`."""
     seen = any(isinstance(a, Instance | ClassRef | ModuleRef | Container) for a in base)
     for atom in base:
-        if isinstance(atom, FunctionRef) and not carries(m, reader, value, instances=True):
-            m.store(("attributes", atom), name, value)
-            continue
         if isinstance(atom, Container):
             m.store(atom.site, name, value)
             continue

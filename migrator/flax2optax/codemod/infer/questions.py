@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from flax2optax.codemod.index import tree as t
 from flax2optax.codemod.infer.calls import Args, escape
+from flax2optax.codemod.infer.containers import elements
 from flax2optax.codemod.infer.machine import Escape, Frame, Machine
-from flax2optax.codemod.infer.narrowing import classes_asked
 from flax2optax.codemod.infer.objects import (
     ancestors,
     attribute,
@@ -101,16 +101,15 @@ _NEVER_ASKED = (Container, Literal, Other, Restored, Array)
 
 def isinstance_(m: Machine, reader: Frame, node: t.Expression, args: Args) -> Value:
     """A transformation of Optax is a named tuple, and an optimizer becomes a TrainState."""
-    surely, asked = classes_asked(args.get(1))
-    kinds = {a.name for a in asked if isinstance(a, External)}
-    records = any(kind.endswith(_RECORDS) for kind in kinds)
+    kinds = {
+        a.name for a in (*args.get(1), *elements(m, reader, args.get(1))) if isinstance(a, External)
+    }
     lost = frozenset(
         a
         for a in args.get(0)
         if (isinstance(a, Definition) and (kinds & _TUPLES or _is_own_class(m, a, args.get(1))))
         or (isinstance(a, Part) and a.kind == "state")
-        # one of a pair of classes, of which it is the other one afterwards
-        or (isinstance(a, Optimizer) and records and OptimizerClass("Optimizer") not in surely)
+        or (isinstance(a, Optimizer) and any(kind.endswith("TrainState") for kind in kinds))
     )
     return escape(m, reader, node, "isinstance", Args([(lost, 0)])) if lost else OTHER
 
@@ -122,7 +121,6 @@ def _is_own_class(m: Machine, atom: Definition, kinds: Value) -> bool:
     return own and any(isinstance(a, OptimizerClass | ClassRef) for a in kinds)
 
 
-_RECORDS = ("TrainState", "flax.struct.PyTreeNode")
 _TUPLES = frozenset(
     {
         "builtins.tuple",

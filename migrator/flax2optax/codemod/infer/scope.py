@@ -30,12 +30,7 @@ PROJECT = (
 
 @dataclass(slots=True)
 class Env:
-    """Where a statement runs. `dead` after a return, raise, break or continue.
-
-    `unreal` where a test is known to fail: what is read there is read, but nothing is returned from there.
-    `cut` where only such a test leads on. `keys` are those that a dict of keyword arguments surely has here,
-    `lengths` the number of items of lists that are filled here, by their names.
-    """
+    """Where a statement runs. `dead` after a return, raise, break or continue."""
 
     frame: Frame
     vars: dict[str, Value]
@@ -43,56 +38,19 @@ class Env:
     class_names: set[str] = field(default_factory=set)
     dead: bool = False
     breaks: list[dict[str, Value]] | None = None
-    unreal: bool = False
-    cut: bool = False
-    keys: dict[str, frozenset[str]] = field(default_factory=dict)
-    lengths: dict[str, int] = field(default_factory=dict)
 
     def fork(self) -> Env:
         """A copy for one branch."""
-        return self._copy(dict(self.vars), self.dead, self.breaks)
-
-    def again(
-        self, names: dict[str, Value], breaks: list[dict[str, Value]] | None, alike: bool = False
-    ) -> Env:
-        """The same place with other names, which may come from other points in time unless they are `alike`."""
-        inner = self._copy(names, False, breaks)
-        if not alike:
-            inner.keys, inner.lengths = {}, {}
-        return inner
-
-    def _copy(
-        self, names: dict[str, Value], dead: bool, breaks: list[dict[str, Value]] | None
-    ) -> Env:
         return Env(
-            self.frame,
-            names,
-            self.class_,
-            self.class_names,
-            dead,
-            breaks,
-            self.unreal,
-            self.cut,
-            dict(self.keys),
-            dict(self.lengths),
+            self.frame, dict(self.vars), self.class_, self.class_names, self.dead, self.breaks
         )
 
     def merge(self, *branches: Env) -> None:
-        """Become the join of the branches that are still alive, and possible here."""
-        possible = [b for b in branches if self.unreal or not b.unreal]
-        alive = [b for b in possible if not b.dead]
+        """Become the join of the branches that are still alive."""
+        alive = [b for b in branches if not b.dead]
         self.dead = not alive
-        self.cut |= self.dead and len(possible) < len(branches)
         if alive:
             self.vars = merged([b.vars for b in alive])
-            names = set.intersection(*(set(b.keys) for b in alive))
-            self.keys = {
-                name: frozenset.intersection(*(b.keys[name] for b in alive)) for name in names
-            }
-            known = alive[0].lengths.items()
-            self.lengths = {
-                name: n for name, n in known if all(b.lengths.get(name) == n for b in alive)
-            }
 
 
 def merged(tables: list[dict[str, Value]]) -> dict[str, Value]:

@@ -48,8 +48,6 @@ HARMLESS = frozenset({
     "sys.getsizeof", "gc.collect", "jax.numpy.where", "builtins.any", "builtins.all",
     "jax.tree_util.all_leaves", "jax.tree_util.tree_all", "inspect.signature",
     "builtins.delattr",
-    "lifted.donation_vector", "lifted.flatten_axes", "lifted.shaped_abstractify", "lifted.rebase_donate_argnums",
-    "lifted.debug_info",
 })  # fmt: skip
 
 
@@ -99,10 +97,6 @@ OPENS = frozenset({
     "jax.tree_util.tree_map_with_path", "jax.tree.map_with_path",
     "jax.tree_util.tree_leaves_with_path", "jax.tree_util.tree_flatten_with_path", "jax.tree.leaves_with_path",
 })  # fmt: skip
-
-
-# What keeps the order of the list that it is given.
-ORDERED = frozenset({"lifted.argnums_partial", "builtins.tuple"})
 
 
 RESTORE = {

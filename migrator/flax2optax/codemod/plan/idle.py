@@ -6,9 +6,8 @@ from collections.abc import Iterable, Mapping
 
 from flax2optax.codemod.index import tree as t
 from flax2optax.codemod.index.tree import NodeId
-from flax2optax.codemod.index.walk import Node, everything
-from flax2optax.codemod.infer import OptimizerFacts
-from flax2optax.codemod.infer.values import Bound, FunctionRef, Optimizer, unwrapped
+from flax2optax.codemod.index.walk import everything
+from flax2optax.codemod.infer.values import Optimizer
 from flax2optax.codemod.plan.draft import Draft
 from flax2optax.codemod.plan.layouts import Layouts
 from flax2optax.codemod.plan.occurrences import may_be_optimizer, parent
@@ -39,7 +38,7 @@ def doubt_unstepped(
     passages = find_passages(draft.facts)
     for root, flow in idle:
         places = passages.optimizers.get(root, []) + passages.definitions.get(root, [])
-        if not _stays(draft.facts, places):
+        if not _stays(places):
             flow.assumptions[_WHY] = None
 
 
@@ -56,20 +55,10 @@ def _reads_of_unknown(draft: Draft) -> bool:
     )
 
 
-def _stays(facts: OptimizerFacts, places: list[Passage]) -> bool:
-    """Whether it lives in variables whose fields are read, here or in functions that are seen, and goes nowhere else."""
+def _stays(places: list[Passage]) -> bool:
+    """Whether it lives in variables whose fields are read, and goes nowhere from there."""
     return bool(places) and all(
         isinstance(over := parent(above), t.Attribute)
         or (isinstance(over, t.Assign) and all(isinstance(x, t.Name) for x in over.targets))
-        or _is_passed(facts, node, above)
-        for node, above in places
+        for _, above in places
     )
-
-
-def _is_passed(facts: OptimizerFacts, node: t.Expression, above: tuple[Node, ...]) -> bool:
-    """Whether it becomes a parameter of functions of the program, and of nothing else."""
-    call = above[-2] if len(above) > 1 and isinstance(above[-1], t.Argument) else None
-    if not isinstance(call, t.Call) or not facts.machine.bindings.get(node.id):
-        return False
-    callee = facts.value(call.func.id)
-    return bool(callee) and all(isinstance(unwrapped(a), FunctionRef | Bound) for a in callee)
