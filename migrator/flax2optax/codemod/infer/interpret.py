@@ -113,11 +113,11 @@ def compound(m: Machine, env: Env, statement: t.Statement) -> None:
         case t.For(target=target, iterable=iterable, body=body, orelse=orelse):
             found = elements(m, env.frame, evaluate(m, env, iterable))
             loop(m, env, target, found, body)
-            branch(m, env, orelse)
+            otherwise(m, env, orelse)
         case t.While(test=test, body=body, orelse=orelse):
             evaluate(m, env, test)
             loop(m, env, None, NOTHING, body, test)
-            branch(m, env, orelse)
+            otherwise(m, env, orelse)
         case t.With(items=items, body=body):
             for context, bound in items:
                 entered = evaluate(m, env, context)
@@ -177,6 +177,14 @@ def loop(
         env.vars = after
         if settled:
             break
+
+
+def otherwise(m: Machine, env: Env, orelse: tuple[t.Statement, ...]) -> None:
+    """The `else` of a loop, which what left it by `break` does not run."""
+    if orelse:
+        left, arm = env.fork(), env.fork()
+        branch(m, arm, orelse)
+        env.merge(left, arm)
 
 
 def try_(m: Machine, env: Env, statement: t.Try) -> None:
