@@ -58,8 +58,9 @@ def param_states_of(opt_state, params=None):
   nodes = jax.tree_util.tree_leaves(trees, is_leaf=is_masked)
   if len(trees) == 1 and not any(map(is_masked, nodes)):
     return trees[0]
+  none = None if trees else ()  # what no group trains, what has no moments
   return jax.tree_util.tree_map(
-      lambda _, *found: next((x for x in found if not is_masked(x)), None),
+      lambda _, *found: next((x for x in found if not is_masked(x)), none),
       params, *trees)
 """
 
@@ -72,20 +73,20 @@ def with_param_states(opt_state, param_states):
   def is_kept(node):
     return kept_moments(node) is not None
 
-  def pick(old, record=(), name=None):
-    get = (lambda x: x) if name is None else (lambda x: getattr(x, name))
+  def pick(old, name=''):
+    get = (lambda x: getattr(x, name)) if name else (lambda x: x)
     if any(map(is_masked, jax.tree_util.tree_leaves(old, is_leaf=is_masked))):
       return jax.tree_util.tree_map(
           lambda x, new: x if is_masked(x) else get(new),
           old, param_states, is_leaf=is_masked)
     return jax.tree_util.tree_map(
-        get, param_states, is_leaf=lambda x: isinstance(x, record))
+        get, param_states, is_leaf=lambda x: bool(name) and hasattr(x, name))
 
   def put(node):
     record, fields = kept_moments(node) or (None, {})
     if record is not None:
       return node._replace(**{
-          moment: pick(getattr(node, moment), record, name)
+          moment: pick(getattr(node, moment), name)
           for name, moment in fields.items()})
     if hasattr(node, 'param_states'):
       return node.replace(param_states=pick(node.param_states))

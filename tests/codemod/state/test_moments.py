@@ -66,6 +66,17 @@ REFUSED = {
     "added to": "optimizer.state.param_states.update(w=None)",
     "added up": "optimizer.state.param_states['w'] += 1",
     "of a shallow copy": "import copy\nrecords = copy.copy(optimizer.state.param_states)\nrecords['w']['x'] = 1",
+    "added up as a whole": "records = optimizer.state.param_states\nrecords |= {'w': None}",
+    "by a method that is kept": "change = optimizer.state.param_states.update\nchange(w=None)",
+    "by a method's name": "getattr(optimizer.state.param_states, 'update')(w=None)",
+    "by the class's method": "dict.update(optimizer.state.param_states, w=None)",
+    "by an operator": "import operator\noperator.setitem(optimizer.state.param_states, 'w', None)",
+    "in a context": "import contextlib\nwith contextlib.nullcontext(optimizer.state.param_states) as records:\n  records['w'] = None",
+    "the longest of one": "records = max([optimizer.state.param_states], key=len)\nrecords['w'] = None",
+    "filtered": "for records in filter(None, [optimizer.state.param_states]):\n  records['w'] = None",
+    "from a queue": "import collections\nrecords = collections.deque([optimizer.state.param_states]).popleft()\nrecords['w'] = None",
+    "in code that cannot be seen": "import elsewhere\nelsewhere.change(optimizer.state.param_states)",
+    "in a dict of it": "dict(optimizer.state.param_states)['w']['x'] = None",
     "of an expression": "print((optimizer if RATE else None).state.param_states)",
     "replaced with the step": "optimizer = optimizer.replace(state=optimizer.state.replace(step=1, param_states={}))",
 }
@@ -149,6 +160,32 @@ def test_groups(one, other, field, step, tmp_path):
     step = step.format(field=field).replace(", learning_rate=lr", "")
     make = GROUPS.format(first="w", second="b", one=one, other=other)
     trains_the_same(program(step, make, head=HEAD + OWN), tmp_path)
+
+
+def test_records_of_the_program(tmp_path):
+    head = """
+from flax import struct
+
+@struct.dataclass
+class Kept:
+  momentum: object
+"""
+    step = """
+    moments = {name: Kept(0.5 * one.momentum) for name, one in optimizer.state.param_states.items()}
+    optimizer = optimizer.replace(state=optimizer.state.replace(param_states=moments))
+    return optimizer.apply_gradient(grads)
+    """
+    trains_the_same(program(step, head=head), tmp_path)
+
+
+def test_how_many_have_moments(tmp_path):
+    step = """
+    size = sum(len(jax.tree_util.tree_leaves(x)) for x in optimizer.state.param_states.values())
+    size += sum(x is None for x in optimizer.state.param_states.values())
+    return optimizer.apply_gradient(grads, learning_rate=lr / (1. + size))
+    """
+    make = "return optim.GradientDescent(RATE).create(params)"
+    trains_the_same(program(step, make), tmp_path)
 
 
 def test_one_group(tmp_path):

@@ -396,20 +396,21 @@ def carried(
     value: Value,
     instances: bool = False,
     seen: set[Hashable] | None = None,
+    kinds: tuple[str, ...] = ("state",),
 ) -> set[Atom]:
-    """The optimizers, definitions and states in a value."""
+    """The optimizers, definitions and parts of these kinds in a value."""
     seen = set() if seen is None else seen
     found: set[Atom] = set()
     for atom in leaves(value):
         if isinstance(atom, Optimizer | Definition) or (
-            isinstance(atom, Part) and atom.kind == "state"
+            isinstance(atom, Part) and atom.kind in kinds
         ):
             found.add(atom)
         elif isinstance(atom, Container) and atom.site not in seen:
             seen.add(atom.site)
-            found |= carried(m, reader, m.load_all(reader, atom.site), instances, seen)
+            found |= carried(m, reader, m.load_all(reader, atom.site), instances, seen, kinds)
         elif isinstance(atom, Instance) and instances and atom.class_ not in seen:
             seen.add(atom.class_)
             owner = family(m, atom.class_)
-            found |= carried(m, reader, m.load_all(reader, owner), instances, seen)
+            found |= carried(m, reader, m.load_all(reader, owner), instances, seen, kinds)
     return found

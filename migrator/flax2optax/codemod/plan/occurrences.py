@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 from flax2optax.codemod.index import tree as t
 from flax2optax.codemod.index.tree import NodeId
-from flax2optax.codemod.index.walk import Node, everything, walk
+from flax2optax.codemod.index.walk import Node, everything
 from flax2optax.codemod.infer import OPTIMIZER_NAME, OptimizerFacts
 from flax2optax.codemod.infer.absent import is_absent
 from flax2optax.codemod.infer.objects import carried
@@ -31,6 +31,7 @@ from flax2optax.codemod.infer.values import (
     Unknown,
     Value,
 )
+from flax2optax.codemod.plan.moment_places import changed_moments, is_stored
 
 GONE = ("flax.optim", "flax.nn", "flax.deprecated.nn")
 
@@ -75,30 +76,8 @@ def _classify(
     elif isinstance(node, t.Name):
         yield from _reference(facts, node, above)
     yield from _context(facts, node, above)
-    if (site := _changed_moments(facts, node, above)) is not None:
+    if (site := changed_moments(facts, node, above)) is not None:
         yield Occurrence("state_part", node, above, site, "param_states")
-
-
-def _changed_moments(
-    facts: OptimizerFacts, node: t.Expression, above: tuple[Node, ...]
-) -> NodeId | None:
-    """The flow whose moments are changed in place here; what is read of Optax's state is a copy."""
-    place: t.Expression = node.func if isinstance(node, t.Call) else node
-    if not isinstance(place, t.Attribute | t.Subscript):
-        return None
-    moments = [
-        a for a in facts.value(place.value.id) if isinstance(a, Part) and a.kind == "param_states"
-    ]
-    if isinstance(node, t.Call):
-        changes = isinstance(place, t.Attribute) and place.attr in _CHANGES
-    else:
-        changes = is_stored(node, above)
-    return min(a.site for a in moments) if moments and changes else None
-
-
-_CHANGES = frozenset(
-    {"update", "pop", "popitem", "setdefault", "clear", "__setitem__", "__delitem__"}
-)
 
 
 def _call(facts: OptimizerFacts, node: t.Call, above: tuple[Node, ...]) -> Iterator[Occurrence]:
@@ -258,26 +237,6 @@ def new_moments(call: t.Call) -> t.Expression | None:
     if isinstance(call.func, t.Attribute) and call.func.attr == "replace" and len(call.args) == 1:
         return call.args[0].value if call.args[0].keyword == "param_states" else None
     return None
-
-
-def is_stored(node: t.Expression, above: tuple[Node, ...]) -> bool:
-    """Whether an expression is what a statement binds, adds to or deletes."""
-    for over in reversed(above):
-        match over:
-            case t.Sequence() | t.Starred():
-                continue
-            case t.Assign(targets=targets) | t.Delete(targets=targets):
-                return any(inner is node for inner, _ in walk(targets))
-            case t.AugAssign(target=target) | t.AnnAssign(target=target):
-                return target is node
-            case t.For(target=target) | t.Generator(target=target):
-                return any(inner is node for inner, _ in walk((target,)))
-            case t.With(items=items):
-                return any(
-                    inner is node for _, target in items if target for inner, _ in walk((target,))
-                )
-        return False
-    return False
 
 
 def _reference(
