@@ -1,7 +1,7 @@
 """An optimizer's state as a value of its own: kept, chosen between, and put back whole."""
 
 import pytest
-from migration import migrated, text_of
+from migration import migrated, text_of, told
 from state_programs import program, refused, trains_the_same
 
 BACK = """
@@ -109,3 +109,42 @@ def test_lars_by_another_name():
         ),
         "FXO306",
     )
+
+
+PHASES = """\
+import jax.numpy as jnp
+from flax import optim
+
+
+def probe():
+  first = {first}.create({{'w': jnp.ones(3), 'v': jnp.ones(2)}})
+  for i in range(3):
+    first = first.apply_gradient({{k: x + 1. for k, x in first.target.items()}}{rate})
+    yield {{'params': first.target}}
+  second = {second}.create(first.target)
+  second = second.replace(state=first.state)
+  for i in range(3):
+    second = second.apply_gradient({{k: x + 1. for k, x in second.target.items()}})
+    yield {{'params': second.target}}
+"""
+OTHERS = [
+    ("optim.Adam(0.1)", ", learning_rate=.1 / (i + 1)", "optim.Adam(1e-3)"),
+    ("optim.Adam(0.1)", "", "optim.Adam(0.1, weight_decay=0.1)"),
+    ("optim.Momentum(0.1)", "", "optim.LARS(0.1)"),
+    ("optim.Adam(0.1)", "", "optim.LAMB(0.1)"),
+]
+
+
+@pytest.mark.parametrize("first, rate, second", OTHERS)
+def test_the_state_of_an_optimizer_that_is_built_in_another_way(first, rate, second, tmp_path):
+    before = PHASES.format(first=first, rate=rate, second=second)
+    outcome = migrated(before, form="state")
+    if told(outcome):
+        refused(before, "FXO306")
+    else:
+        trains_the_same(before, tmp_path)
+
+
+def test_the_state_of_an_optimizer_with_another_rate(tmp_path):
+    before = PHASES.format(first="optim.Adam(0.1)", rate="", second="optim.Adam(0.02)")
+    trains_the_same(before, tmp_path)

@@ -23,7 +23,7 @@ from flax2optax.codemod.plan.moments import plan_moments, plan_new_moments
 from flax2optax.codemod.plan.occurrences import Occurrence, parent
 from flax2optax.codemod.plan.rates import FlowFacts
 from flax2optax.codemod.plan.steps import plan_step
-from flax2optax.codemod.plan.whole_states import plan_new_state, plan_state
+from flax2optax.codemod.plan.whole_states import is_of_another, plan_new_state, plan_state
 
 
 def plan_occurrence(
@@ -154,6 +154,9 @@ def _replace(
     for argument in use.node.args:
         if argument.keyword == "target":
             draft.edit(flow, Replace(argument.keyword_id, ("params",)))
+        elif argument.keyword == "state" and is_of_another(draft, use.node, argument, of):
+            message = "the state is of another optimizer, for which Optax may keep something else"
+            draft.stop(flow, "FXO306", argument.id, message)
         elif argument.keyword != "state" or not plan_new_state(
             draft, flow, module, use.node, argument
         ):

@@ -2,13 +2,17 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+
 from flax2optax.codemod.index import tree as t
+from flax2optax.codemod.index.tree import NodeId
 from flax2optax.codemod.index.walk import Node
 from flax2optax.codemod.infer.values import Optimizer, Part
 from flax2optax.codemod.plan.draft import Draft, pieces, simple
 from flax2optax.codemod.plan.edits import FlowPlan, Replace
 from flax2optax.codemod.plan.moments import is_put_right_back, new_opt_state
 from flax2optax.codemod.plan.occurrences import is_state_of_optimizer, new_moments
+from flax2optax.codemod.plan.rates import FlowFacts
 
 
 def plan_state(draft: Draft, flow: FlowPlan, node: t.Attribute, above: tuple[Node, ...]) -> None:
@@ -48,6 +52,30 @@ def plan_new_state(
         written = pieces("**dict(zip(('step', 'opt_state'), ", value.id, "))")
     draft.edit(flow, Replace(argument.id, written))
     return True
+
+
+def is_of_another(
+    draft: Draft, call: t.Call, argument: t.Argument, of: Callable[[NodeId], FlowFacts]
+) -> bool:
+    """Whether a state comes from an optimizer that may be built in another way than the one it is given to."""
+    assert isinstance(call.func, t.Attribute)
+    facts = draft.facts
+    to = {a.site for a in facts.value(call.func.value.id) if isinstance(a, Optimizer)}
+    given = facts.value(argument.value.id)
+    come = {a.site for a in given if isinstance(a, Part) and a.kind == "state"}
+    if to == come:
+        return False
+    known = [of(site) for site in sorted(to | come)]
+    ways = {(one.rate, one.overridden, one.groups, one.clips) for one in known}
+    made = {_signature(draft, use.node) for one in known for use in one.made}
+    return len(ways) > 1 or len(made) > 1
+
+
+def _signature(draft: Draft, node: t.Expression) -> object:
+    """The class that a constructor call is of, and which arguments it is given."""
+    assert isinstance(node, t.Call)
+    names = tuple(sorted(a.keyword or a.star for a in node.args))
+    return frozenset(draft.facts.classes(node.id)), names
 
 
 def _is_put_back(draft: Draft, node: t.Attribute, above: tuple[Node, ...]) -> bool:
