@@ -120,3 +120,9 @@ def test_a_line_takes_the_place_of_the_only_import() -> None:
     after = before.replace("x = flax.optim", "x = optax")
     expected = '"""What it is."""\n\nimport optax\n\n\nx = optax\n'
     assert settled(before, after, "import optax") == expected
+
+
+def test_a_support_stands_above_the_code_that_runs_with_it() -> None:
+    text = "import jax\nx = lamb_trust_ratio()\nimport os\n\n\ndef f():\n  return os, jax, x\n"
+    after = settled(text, text, supports=("lamb_trust_ratio",))
+    assert after.index("def lamb_trust_ratio") < after.index("x = lamb_trust_ratio()")

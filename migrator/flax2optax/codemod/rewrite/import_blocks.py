@@ -59,11 +59,13 @@ def places_for(
     return _in_order(found)
 
 
-def below_imports(tree: ast.Module, source: Lines, orphans: Orphans) -> int:
-    """Return where the code begins: below the imports above the first function or class."""
+def below_imports(tree: ast.Module, source: Lines, orphans: Orphans, names: set[str]) -> int:
+    """Return where the code begins: below the imports above the first function or class, or use of these names."""
     position = _top(tree, source)
     for statement in tree.body:
         if isinstance(statement, ast.FunctionDef | ast.AsyncFunctionDef | ast.ClassDef):
+            break
+        if any(isinstance(one, ast.Name) and one.id in names for one in ast.walk(statement)):
             break
         if _imports(statement) and not orphans.is_dead(statement):
             position = source.below(statement)

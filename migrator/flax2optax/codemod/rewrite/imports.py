@@ -35,7 +35,7 @@ def settle_imports(
     ]
     if not supports:
         return patched(source, patches)
-    below = max([below_imports(tree, source, orphans), *(at for at, _ in added)])
+    below = max([below_imports(tree, source, orphans, {*supports}), *(at for at, _ in added)])
     return _with_supports(text, source, patches, below, [*supports], newline)
 
 
