@@ -23,6 +23,7 @@ from flax2optax.codemod.plan.moments import plan_moments, plan_new_moments
 from flax2optax.codemod.plan.occurrences import Occurrence, parent
 from flax2optax.codemod.plan.rates import FlowFacts
 from flax2optax.codemod.plan.steps import plan_step
+from flax2optax.codemod.plan.tested import read_of_unseen
 from flax2optax.codemod.plan.whole_states import is_of_another, plan_new_state, plan_state
 
 
@@ -223,6 +224,9 @@ def _class(
         plan_own_state(draft, module, use.node)
     elif use.name in _TYPES or in_annotation(use.node, use.above):
         draft.find(flow, "FXO801", use.node.id, f"`flax.optim.{use.name}` was removed")
+        if use.name == "Optimizer" and (lost := read_of_unseen(draft, module, use)) is not None:
+            message = f"`{lost.attr}` of a value that only a test for its class tells"
+            draft.stop(flow, "FXO310", lost.id, message)
         dotted = _TYPES.get(use.name, "optax.GradientTransformation")
         draft.edit(flow, Replace(use.node.id, (draft.object(flow, module, dotted),)))
     else:
