@@ -63,6 +63,9 @@ class Program:
     absent_modules: dict[str, Module] = field(default_factory=dict)
     absent_classes: dict[tuple[str, str], Class] = field(default_factory=dict)
     failures: dict[str, ParseFailure] = field(default_factory=dict)
+    closures: dict[str, frozenset[str]] = field(
+        default_factory=dict
+    )  # what a file imports, at last
     _parsed: dict[str, Parsed] = field(default_factory=dict)
     _packages: dict[str, bool] = field(default_factory=dict)
     _contains: dict[str, bool] = field(default_factory=dict)

@@ -97,7 +97,10 @@ def nearest(m: Machine, path: str, classes: Iterable[NodeId]) -> list[NodeId]:
     places = {class_id: m.classes[class_id].module.path for class_id in classes}
     if len(places) < 2:
         return list(places)
-    imported = _imported(m.program, {path})
+    known = m.program.closures
+    if path not in known:
+        known[path] = frozenset(_imported(m.program, {path}))
+    imported = known[path]
     found = [class_id for class_id, place in places.items() if place in imported]
     if found:
         return found
