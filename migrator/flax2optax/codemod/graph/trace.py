@@ -9,7 +9,7 @@ from flax2optax.codemod.graph.reach import NONE, Reach, Roots
 from flax2optax.codemod.graph.shape import Does, How
 from flax2optax.codemod.index import tree as t
 from flax2optax.codemod.index.tree import NodeId
-from flax2optax.codemod.index.walk import Node, everything
+from flax2optax.codemod.index.walk import Node, everything, function_around
 from flax2optax.codemod.infer import OptimizerFacts
 from flax2optax.codemod.infer.library import functions_in
 from flax2optax.codemod.infer.tables import RESTORE, SAVES
@@ -72,7 +72,7 @@ def trace(facts: OptimizerFacts) -> dict[NodeId, Passage]:
 
 def scope_of(above: tuple[Node, ...], module: t.Module) -> Scope:
     """The innermost function around a node, else its module."""
-    return next((one for one in reversed(above) if isinstance(one, t.Function)), module)
+    return function_around(above) or module
 
 
 def key_of(scope: Scope) -> Key:

@@ -12,6 +12,7 @@ from typing import Any, cast
 import libcst as cst
 
 from flax2optax.codemod.index import tree as t
+from flax2optax.codemod.index.walk import bound_nodes
 
 OPERATORS: dict[type[cst.CSTNode], str] = {
     cst.Add: "+",
@@ -227,7 +228,7 @@ class _Lowering:
     def target(self, node: cst.CSTNode) -> t.Expression:
         """Lower an assignment target and record the names it binds."""
         lowered = self.expression(node)
-        for name in bound_names(lowered):
+        for name in (node.name for node in bound_nodes(lowered)):
             self.bind(name)
         return lowered
 
@@ -462,17 +463,6 @@ class _Lowering:
                 self.bind(name)
             cases.append((names, self.optional(case.guard), self.suite(case.body)))
         return t.Match(id_, id_, subject, tuple(cases))
-
-
-def bound_names(target: t.Expression) -> Iterable[str]:
-    """Names that assigning to `target` binds."""
-    if isinstance(target, t.Name):
-        yield target.name
-    elif isinstance(target, t.Starred):
-        yield from bound_names(target.value)
-    elif isinstance(target, t.Sequence):
-        for element in target.elements:
-            yield from bound_names(element)
 
 
 def _literal(text: str) -> object:

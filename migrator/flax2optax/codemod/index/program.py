@@ -63,9 +63,8 @@ class Program:
     absent_modules: dict[str, Module] = field(default_factory=dict)
     absent_classes: dict[tuple[str, str], Class] = field(default_factory=dict)
     failures: dict[str, ParseFailure] = field(default_factory=dict)
-    closures: dict[str, frozenset[str]] = field(
-        default_factory=dict
-    )  # what a file imports, at last
+    # By file, all that it imports, itself or through others.
+    closures: dict[str, frozenset[str]] = field(default_factory=dict)
     _parsed: dict[str, Parsed] = field(default_factory=dict)
     _packages: dict[str, bool] = field(default_factory=dict)
     _contains: dict[str, bool] = field(default_factory=dict)
@@ -119,10 +118,7 @@ class Program:
         """The file that `import name` or `from module import` in `path` means; None for a library's."""
         dotted = name if name is not None else (statement.module or "")
         if statement.level:
-            folder = os.path.dirname(path)
-            for _ in range(statement.level - 1):
-                folder = os.path.dirname(folder)
-            return self.find(folder, dotted)
+            return self.find(_relative_to(path, statement), dotted)
         return self.absolute(path, dotted)
 
     def absolute(self, path: str, dotted: str) -> str | None:
@@ -167,10 +163,7 @@ class Program:
             return None
         dotted = name if name is not None else (statement.module or "")
         if statement.level:
-            folder = os.path.dirname(path)
-            for _ in range(statement.level - 1):
-                folder = os.path.dirname(folder)
-            return os.path.join(folder, *dotted.split(".")).rstrip("/")
+            return os.path.join(_relative_to(path, statement), *dotted.split(".")).rstrip("/")
         first, *rest = dotted.split(".")
         package = self.absolute(path, first)
         if package is None or not self._is_package(package, first):
@@ -239,6 +232,14 @@ class Program:
     def _known_absent(self, path: str, statement: Import, name: str | None = None) -> str | None:
         place = self.absent(path, statement, name) if self.absent_modules else None
         return place if place in self.absent_modules else None
+
+
+def _relative_to(path: str, statement: Import) -> str:
+    """The folder that the dots of a relative import mean."""
+    folder = os.path.dirname(path)
+    for _ in range(statement.level - 1):
+        folder = os.path.dirname(folder)
+    return folder
 
 
 NEVER_OURS = frozenset(

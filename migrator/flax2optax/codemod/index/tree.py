@@ -389,3 +389,4 @@ class Module:
     size: int = 0  # how many ids it uses
     places: tuple[Any, ...] | None = None  # what `walk.everything` found
     attributes: Counter[str] | None = None  # what `walk.attributes_read` counted
+    set_from_inside: frozenset[str] | None = None  # what `walk.set_from_inside` collected

@@ -33,6 +33,29 @@ def attributes_read(module: t.Module) -> Counter[str]:
     return module.attributes
 
 
+def function_around(above: tuple[Node, ...]) -> t.Function | None:
+    """The innermost function that a node with these above it is in."""
+    return next((one for one in reversed(above) if isinstance(one, t.Function)), None)
+
+
+def set_from_inside(module: t.Module) -> frozenset[str]:
+    """The names that functions of a file set in an enclosing scope (`global`, `nonlocal`); collected once."""
+    if module.set_from_inside is None:
+        module.set_from_inside = frozenset(name for one in module.functions for name in one.outer)
+    return module.set_from_inside
+
+
+def bound_nodes(target: t.Expression) -> Iterator[t.Name]:
+    """The names that assigning to `target` binds, not those that say where something is stored."""
+    if isinstance(target, t.Name):
+        yield target
+    elif isinstance(target, t.Starred):
+        yield from bound_nodes(target.value)
+    elif isinstance(target, t.Sequence):
+        for element in target.elements:
+            yield from bound_nodes(element)
+
+
 def walk(nodes: tuple[Node, ...], above: tuple[Node, ...] = ()) -> Iterator[Place]:
     """Every node below `nodes` in preorder, each with the nodes above it, outermost first."""
     waiting = [(node, above) for node in reversed(nodes)]

@@ -72,8 +72,7 @@ def infer(program: Program, paths: tuple[str, ...]) -> OptimizerFacts:
         called = frozenset(m.really_called)
         through, opened = touched(m), set(paths)
         inherited, methods = overridden(m)
-        absent = {m.classes[one_].module.path for one_ in m.absent_classes}
-        wanted = (m.wanted | through.keys()) - opened - absent
+        wanted = (m.wanted | through.keys()) - opened - program.absent_modules.keys()
         near = importers(program, through, opened)
         heirs = importers(program, inherited, opened, methods) if inherited else []
         found = tuple(dict.fromkeys((*near, *heirs, *sorted(wanted))))

@@ -5,7 +5,7 @@ from __future__ import annotations
 from flax2optax.codemod.index import tree as t
 from flax2optax.codemod.index.tree import NodeId
 from flax2optax.codemod.infer.absent import REPLACES, fields_of
-from flax2optax.codemod.infer.calls import Args, escape
+from flax2optax.codemod.infer.calls import Args, escape, store_fields
 from flax2optax.codemod.infer.machine import Escape, Frame, Machine
 from flax2optax.codemod.infer.objects import carried, carries
 from flax2optax.codemod.infer.values import Instance, Value, join, one
@@ -20,10 +20,7 @@ def make(m: Machine, reader: Frame, node: t.Expression, class_id: NodeId, args: 
 def give(m: Machine, reader: Frame, node: t.Expression, class_id: NodeId, args: Args) -> Value:
     """Call the class, or `replace` of an object of it: a keyword is a field, and all else goes where nobody sees."""
     owner, unnamed = fields_of(class_id), _unnamed(args)
-    for name, (value, id_) in args.keywords.items():
-        m.store(owner, name, value)
-        if id_:
-            m.bindings.setdefault(id_, {})[class_id, name] = None
+    store_fields(m, class_id, [], args)
     m.store(owner, 0, unnamed)  # no field has this name: it only is in one flow with the rest
     named = {k: v for k, v in args.keywords.items() if not carries(m, reader, v[0])}
     lost = Args(args.positional, named, args.rest, args.keyword_rest, args.spread)

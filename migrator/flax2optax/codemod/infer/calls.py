@@ -294,13 +294,14 @@ def _construct_instance(
     if not fields and external_bases(m, atom.class_) - {"builtins.object"}:
         result = escape(m, reader, node, f"the class {m.classes[atom.class_].name}", args)
         return join(one(instance), result - OTHER)
-    _store_fields(m, atom.class_, fields, args)
+    store_fields(m, atom.class_, fields, args)
     for method in bind_methods(m, class_member(m, reader, atom.class_, "__post_init__"), instance):
         _call(m, reader, None, node, method, Args())
     return one(instance)
 
 
-def _store_fields(m: Machine, class_id: NodeId, fields: list[str], args: Args) -> None:
+def store_fields(m: Machine, class_id: NodeId, fields: list[str], args: Args) -> None:
+    """Put arguments into the fields of a class: by their order, or under their keywords."""
     owner = family(m, class_id)
     for index, (value, id_) in enumerate(args.positional):
         if index < len(fields):
@@ -321,7 +322,7 @@ def _record_method(m: Machine, reader: Frame, node: t.Expression, atom: Attr, ar
 
         return give(m, reader, node, atom.of.class_, args)
     if atom.name in ("replace", "_replace"):
-        _store_fields(m, atom.of.class_, [], args)
+        store_fields(m, atom.of.class_, [], args)
         owner = family(m, atom.of.class_)
         if args.keyword_rest:
             for name, _ in declared_fields(m, atom.of.class_):

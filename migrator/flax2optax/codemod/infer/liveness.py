@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from flax2optax.codemod.index import tree as t
-from flax2optax.codemod.index.walk import Node, walk
+from flax2optax.codemod.index.walk import Node, bound_nodes, walk
 from flax2optax.codemod.infer.machine import Machine
 
 
@@ -37,7 +37,7 @@ def _block(body: tuple[t.Statement, ...], bound: _Names) -> tuple[_Names, _Names
 def _statement(statement: t.Statement, bound: _Names) -> tuple[_Names, _Names]:
     match statement:
         case t.Assign(targets=targets, value=value):
-            stored = {one.id for one in _name_nodes(targets)}
+            stored = {one.id for target in targets for one in bound_nodes(target)}
             read = _loaded((value,)) | _loaded(targets, stored)
             return read - bound, bound | _bound(targets)
         case t.If(test=test, body=body, orelse=orelse):
@@ -45,7 +45,7 @@ def _statement(statement: t.Statement, bound: _Names) -> tuple[_Names, _Names]:
             return (_loaded((test,)) - bound) | yes[0] | no[0], yes[1] & no[1]
         case t.For(target=target, iterable=iterable, body=body, orelse=orelse):
             inner = _block(body, bound | _bound((target,)))[0]
-            stored = {one.id for one in _name_nodes((target,))}
+            stored = {one.id for one in bound_nodes(target)}
             around = _loaded((iterable,)) | _loaded((target,), stored)
             return (around - bound) | inner | _block(orelse, bound)[0], bound
         case t.With(items=items, body=body):
@@ -65,18 +65,4 @@ def _loaded(nodes: tuple[Node, ...], stored: set[int] | None = None) -> _Names:
 
 
 def _bound(targets: tuple[t.Expression, ...]) -> _Names:
-    return frozenset(node.name for node in _name_nodes(targets))
-
-
-def _name_nodes(targets: tuple[t.Expression, ...]) -> list[t.Name]:
-    """The names that targets bind, not those that say where something is stored."""
-    found: list[t.Name] = []
-    for target in targets:
-        match target:
-            case t.Name():
-                found.append(target)
-            case t.Sequence(elements=elements):
-                found += _name_nodes(elements)
-            case t.Starred(value=inner):
-                found += _name_nodes((inner,))
-    return found
+    return frozenset(node.name for target in targets for node in bound_nodes(target))

@@ -43,9 +43,6 @@ class Frame:
     dirty: bool = True
     running: bool = False
     runs: int = 0
-    set_elsewhere: frozenset[str] | None = (
-        None  # names that other functions set in an enclosing scope
-    )
 
 
 @dataclass(frozen=True, slots=True)

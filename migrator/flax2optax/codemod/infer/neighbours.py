@@ -77,7 +77,14 @@ def readers(program: Program, opened: set[str]) -> list[str]:
         if _FIELDS & program.words(path) and _READS.search(program.read(path) or "")
     ]
     near = _imported(program, opened) if reading else set()
-    return [path for path in reading if not near.isdisjoint(_imported(program, {path}))]
+    return [path for path in reading if not near.isdisjoint(_imported_by(program, path))]
+
+
+def _imported_by(program: Program, path: str) -> frozenset[str]:
+    """A file with what it imports, and what that imports; looked up once."""
+    if path not in program.closures:
+        program.closures[path] = frozenset(_imported(program, {path}))
+    return program.closures[path]
 
 
 def _imported(program: Program, paths: set[str]) -> set[str]:
@@ -97,15 +104,13 @@ def nearest(m: Machine, path: str, classes: Iterable[NodeId]) -> list[NodeId]:
     places = {class_id: m.classes[class_id].module.path for class_id in classes}
     if len(places) < 2:
         return list(places)
-    known = m.program.closures
-    if path not in known:
-        known[path] = frozenset(_imported(m.program, {path}))
-    imported = known[path]
+    imported = _imported_by(m.program, path)
     found = [class_id for class_id, place in places.items() if place in imported]
     if found:
         return found
     common = {c: len(os.path.commonpath((path, place))) for c, place in places.items()}
-    return [class_id for class_id, length in common.items() if length == max(common.values())]
+    most = max(common.values())
+    return [class_id for class_id, length in common.items() if length == most]
 
 
 def overridden(m: Machine) -> tuple[dict[str, set[str]], frozenset[str]]:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from flax2optax.codemod.index import tree as t
-from flax2optax.codemod.infer.calls import Args, escape
+from flax2optax.codemod.infer.calls import Args, escape, store_fields
 from flax2optax.codemod.infer.containers import elements
 from flax2optax.codemod.infer.machine import Escape, Frame, Machine
 from flax2optax.codemod.infer.objects import (
@@ -219,7 +219,5 @@ def replace_fields(m: Machine, reader: Frame, node: t.Expression, args: Args) ->
         return escape(m, reader, node, "dataclasses.replace", Args([(lost, 0)]))
     for atom in args.get(0):
         if isinstance(atom, Instance):
-            for name, (value, id_) in args.keywords.items():
-                m.store(family(m, atom.class_), name, value)
-                m.bindings.setdefault(id_, {})[atom.class_, name] = None
+            store_fields(m, atom.class_, [], args)
     return args.get(0)

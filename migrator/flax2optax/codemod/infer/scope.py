@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 
 from flax2optax.codemod.index.tree import Class, Import, NodeId
+from flax2optax.codemod.index.walk import set_from_inside
 from flax2optax.codemod.infer.absent import imported_absent, note_absent
 from flax2optax.codemod.infer.machine import Frame, Machine
 from flax2optax.codemod.infer.values import (
@@ -80,26 +81,22 @@ def lookup(m: Machine, env: Env, name: str) -> Value:
     assert frame is not None
     if frame.function is None:
         found = env.vars.get(name)
-        if found is None or name in _set_elsewhere(frame):
+        if found is None or name in set_from_inside(frame.module):
             found = join(found or NOTHING, _global(m, env, frame, name))
         return found
     if name in frame.function.locals:
         found = env.vars.get(name, NOTHING)
-        return join(found, m.read(frame, frame, name)) if name in _set_elsewhere(frame) else found
+        return (
+            join(found, m.read(frame, frame, name))
+            if name in set_from_inside(frame.module)
+            else found
+        )
     while frame is not None and frame.function is not None:
         if frame is not env.frame and name in frame.function.locals:
             return m.read(env.frame, frame, name)
         frame = frame.parent
     module = m.module_frame(env.frame.module.path)
     return _global(m, env, module, name)
-
-
-def _set_elsewhere(frame: Frame) -> frozenset[str]:
-    """The names that functions of this file set in an enclosing scope: when, nobody sees."""
-    if frame.set_elsewhere is None:
-        functions = frame.module.functions
-        frame.set_elsewhere = frozenset(name for one_ in functions for name in one_.outer)
-    return frame.set_elsewhere
 
 
 def _global(m: Machine, env: Env, module: Frame, name: str) -> Value:

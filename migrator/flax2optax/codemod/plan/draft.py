@@ -6,7 +6,7 @@ from dataclasses import dataclass, field
 
 from flax2optax.codemod.index import tree as t
 from flax2optax.codemod.index.tree import NodeId
-from flax2optax.codemod.index.walk import Node, walk
+from flax2optax.codemod.index.walk import Node, function_around, walk
 from flax2optax.codemod.infer import OptimizerFacts
 from flax2optax.codemod.plan.edits import Edit, Finding, FlowPlan, Hole, Piece, Pieces
 from flax2optax.codemod.plan.names import (
@@ -107,7 +107,7 @@ class Draft:
 
     def fresh(self, above: tuple[Node, ...], wanted: str) -> str:
         """A local name that means nothing else in the enclosing function (or module)."""
-        scope = next((n for n in reversed(above) if isinstance(n, t.Function)), None)
+        scope = function_around(above)
         if scope is not None:
             key = scope.id
             taken = self._taken.setdefault(key, names_in((scope,)))

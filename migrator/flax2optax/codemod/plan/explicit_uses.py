@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from flax2optax.codemod.index import tree as t
-from flax2optax.codemod.index.walk import walk
+from flax2optax.codemod.index.walk import function_around, walk
 from flax2optax.codemod.plan.constructors import Rate
 from flax2optax.codemod.plan.draft import is_first, pieces, simple, statement_of
 from flax2optax.codemod.plan.edits import (
@@ -98,7 +98,7 @@ def _returned(
 ) -> Halves:
     """Names for a step that is returned at once: the old ones, unless somebody still needs their old values."""
     scope: Scope = scope_of(optimizer.name, use.above, self.module(use.node.id))
-    innermost = next((n for n in reversed(use.above) if isinstance(n, t.Function)), None)
+    innermost = function_around(use.above)
     others = [
         node
         for node, _ in walk((statement,))

@@ -10,7 +10,7 @@ from flax2optax.codemod.index.walk import everything
 from flax2optax.codemod.infer.values import Optimizer
 from flax2optax.codemod.plan.draft import Draft
 from flax2optax.codemod.plan.layouts import Layouts
-from flax2optax.codemod.plan.occurrences import may_be_optimizer, parent
+from flax2optax.codemod.plan.occurrences import FIELDS_OF_OPTIMIZERS, may_be_optimizer, parent
 from flax2optax.codemod.plan.passages import Passage, find_passages
 from flax2optax.codemod.plan.rates import FlowFacts
 
@@ -47,7 +47,7 @@ def _reads_of_unknown(draft: Draft) -> bool:
     facts = draft.facts
     return any(
         isinstance(node, t.Attribute)
-        and node.attr in ("target", "apply_gradient", "optimizer_def")
+        and node.attr in FIELDS_OF_OPTIMIZERS
         and may_be_optimizer(facts, facts.value(node.value.id))
         and not any(isinstance(a, Optimizer) for a in facts.value(node.value.id))
         for module in facts.program.modules.values()

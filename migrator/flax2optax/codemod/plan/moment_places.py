@@ -19,6 +19,7 @@ from flax2optax.codemod.infer.tables import (
     TREE_MAP,
 )
 from flax2optax.codemod.infer.values import (
+    Atom,
     Attr,
     Bound,
     ClassRef,
@@ -97,12 +98,11 @@ def _only_reads(facts: OptimizerFacts, call: t.Call) -> bool:
     if isinstance(call.func, t.Attribute) and call.func.attr in HARMLESS_METHODS:
         return True
     callee = facts.value(call.func.id)
-    return bool(callee) and all(
-        isinstance(inner, _FOLLOWED) or (isinstance(inner, External) and _is_reading(inner.name))
-        for atom in callee
-        if (inner := unwrapped(atom) if isinstance(atom, Partial) else atom)
-    )
+    return bool(callee) and all(map(_leaves_alone, callee))
 
 
-def _is_reading(name: str) -> bool:
-    return name in _READS or name.startswith(_READING)
+def _leaves_alone(atom: Atom) -> bool:
+    inner = unwrapped(atom) if isinstance(atom, Partial) else atom
+    if isinstance(inner, External):
+        return inner.name in _READS or inner.name.startswith(_READING)
+    return isinstance(inner, _FOLLOWED)

@@ -53,15 +53,20 @@ def plan_new_moments(
 
 
 def is_put_right_back(draft: Draft, node: t.Expression, above: tuple[Node, ...]) -> bool:
-    """Whether a new state is given right to the `replace` of the optimizer it is of, whose step stays."""
-    state = (
-        node.func.value if isinstance(node, t.Call) and isinstance(node.func, t.Attribute) else None
-    )
-    optimizer = None if state is None else _optimizer(draft, state)
+    """Whether a `state.replace(param_states=…)` is given right to the optimizer it is of, whose step stays."""
+    if new_moments(node) is None:
+        return False
+    assert isinstance(node, t.Call) and isinstance(node.func, t.Attribute)
+    optimizer, other = _optimizer(draft, node.func.value), takes_state(above)
+    return optimizer is not None and other is not None and is_same(optimizer, other)
+
+
+def takes_state(above: tuple[Node, ...]) -> t.Expression | None:
+    """The `other` of `other.replace(state=…)`, where a node is that state."""
     match above[-2:]:
         case (t.Call(func=t.Attribute(value=other, attr="replace")), t.Argument(keyword="state")):
-            return optimizer is not None and is_same(optimizer, other)
-    return False
+            return other
+    return None
 
 
 def new_opt_state(draft: Draft, flow: FlowPlan, module: t.Module, node: t.Call) -> Pieces:

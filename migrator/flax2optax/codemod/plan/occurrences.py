@@ -33,6 +33,8 @@ from flax2optax.codemod.infer.values import (
 )
 from flax2optax.codemod.plan.moment_places import changed_moments, is_stored
 
+# What an optimizer of flax has and a TrainState has not.
+FIELDS_OF_OPTIMIZERS = frozenset({"target", "apply_gradient", "optimizer_def"})
 GONE = ("flax.optim", "flax.nn", "flax.deprecated.nn")
 
 
@@ -221,21 +223,21 @@ def _part_attribute(
             yield Occurrence("state_step", node, above, part.site)
     elif node.attr == "param_states" and sure and not is_stored(node, above):
         yield Occurrence("moments", node, above, part.site)
-    elif (
-        sure
-        and node.attr == "replace"
-        and isinstance(over, t.Call)
-        and new_moments(over) is not None
-    ):
+    elif sure and node.attr == "replace" and new_moments(over) is not None:
+        assert isinstance(over, t.Call)
         yield Occurrence("new_moments", over, above[:-1], part.site)
     elif node.attr != "step" or not direct:
         yield Occurrence("state_part", node, above, part.site, node.attr)
 
 
-def new_moments(call: t.Call) -> t.Expression | None:
-    """The one argument of `….replace(param_states=argument)`."""
-    if isinstance(call.func, t.Attribute) and call.func.attr == "replace" and len(call.args) == 1:
-        return call.args[0].value if call.args[0].keyword == "param_states" else None
+def new_moments(node: Node | None) -> t.Expression | None:
+    """The one argument of `….replace(param_states=argument)`; None of anything else."""
+    match node:
+        case t.Call(
+            func=t.Attribute(attr="replace"),
+            args=(t.Argument(value=moments, keyword="param_states"),),
+        ):
+            return moments
     return None
 
 

@@ -3,13 +3,11 @@
 from __future__ import annotations
 
 from flax2optax.codemod.index import tree as t
-from flax2optax.codemod.index.walk import Node, everything
+from flax2optax.codemod.index.walk import everything, function_around
 from flax2optax.codemod.infer.values import External, Optimizer
 from flax2optax.codemod.plan.draft import Draft, simple
 from flax2optax.codemod.plan.hyper_params import is_same
-from flax2optax.codemod.plan.occurrences import Occurrence
-
-_READ = frozenset({"target", "apply_gradient", "optimizer_def"})
+from flax2optax.codemod.plan.occurrences import FIELDS_OF_OPTIMIZERS, Occurrence, site_of
 
 
 def read_of_unseen(draft: Draft, module: t.Module, use: Occurrence) -> t.Attribute | None:
@@ -17,9 +15,13 @@ def read_of_unseen(draft: Draft, module: t.Module, use: Occurrence) -> t.Attribu
     asked = _asked(draft, use)
     if asked is None or not simple(asked) or _is_seen(draft, asked):
         return None
-    inside = _function(use.above)
+    inside = function_around(use.above)
     for node, above in everything(module):
-        if isinstance(node, t.Attribute) and node.attr in _READ and _function(above) is inside:
+        if (
+            isinstance(node, t.Attribute)
+            and node.attr in FIELDS_OF_OPTIMIZERS
+            and function_around(above) is inside
+        ):
             if is_same(node.value, asked) and not _is_seen(draft, node.value):
                 return node
     return None
@@ -38,8 +40,4 @@ def _asked(draft: Draft, use: Occurrence) -> t.Expression | None:
 
 
 def _is_seen(draft: Draft, node: t.Expression) -> bool:
-    return any(isinstance(a, Optimizer) for a in draft.facts.value(node.id))
-
-
-def _function(above: tuple[Node, ...]) -> t.Function | None:
-    return next((one for one in reversed(above) if isinstance(one, t.Function)), None)
+    return site_of(draft.facts.value(node.id), Optimizer) is not None

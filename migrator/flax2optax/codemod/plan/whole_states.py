@@ -10,8 +10,8 @@ from flax2optax.codemod.index.walk import Node
 from flax2optax.codemod.infer.values import Optimizer, Part
 from flax2optax.codemod.plan.draft import Draft, pieces, simple
 from flax2optax.codemod.plan.edits import FlowPlan, Replace
-from flax2optax.codemod.plan.moments import is_put_right_back, new_opt_state
-from flax2optax.codemod.plan.occurrences import is_state_of_optimizer, new_moments
+from flax2optax.codemod.plan.moments import is_put_right_back, new_opt_state, takes_state
+from flax2optax.codemod.plan.occurrences import is_state_of_optimizer, new_moments, site_of
 from flax2optax.codemod.plan.rates import FlowFacts
 
 
@@ -36,7 +36,7 @@ def plan_new_state(
     found = draft.facts.value(value.id)
     if not found or not all(isinstance(a, Part) and a.kind == "state" for a in found):
         return False
-    if is_put_right_back(draft, value, (call, argument)) and _replaces_moments(value):
+    if is_put_right_back(draft, value, (call, argument)):
         assert isinstance(value, t.Call)
         written = pieces("opt_state=", new_opt_state(draft, flow, module, value))
     elif (
@@ -80,11 +80,10 @@ def _signature(draft: Draft, node: t.Expression) -> object:
 
 def _is_put_back(draft: Draft, node: t.Attribute, above: tuple[Node, ...]) -> bool:
     """Whether a read stands in `other.replace(state=optimizer.state)`."""
-    match above[-2:]:
-        case (t.Call(func=t.Attribute(value=other, attr="replace")), t.Argument(keyword="state")):
-            found = draft.facts.value(other.id)
-            return simple(node.value) and any(isinstance(a, Optimizer) for a in found)
-    return False
+    other = takes_state(above)
+    if other is None or not simple(node.value):
+        return False
+    return site_of(draft.facts.value(other.id), Optimizer) is not None
 
 
 def _is_for_moments(above: tuple[Node, ...]) -> bool:
@@ -93,9 +92,5 @@ def _is_for_moments(above: tuple[Node, ...]) -> bool:
         case (*_, t.Attribute(attr="param_states")):
             return True
         case (t.Call() as call, t.Attribute(attr="replace")):
-            return _replaces_moments(call)
+            return new_moments(call) is not None
     return False
-
-
-def _replaces_moments(value: t.Expression) -> bool:
-    return isinstance(value, t.Call) and new_moments(value) is not None
