@@ -63,7 +63,8 @@ class Program:
     absent_modules: dict[str, Module] = field(default_factory=dict)
     absent_classes: dict[tuple[str, str], Class] = field(default_factory=dict)
     failures: dict[str, ParseFailure] = field(default_factory=dict)
-    # By file, all that it imports, itself or through others.
+    # By file, what its text imports; and all that it imports, itself or through others.
+    statements: dict[str, tuple[Import, ...]] = field(default_factory=dict)
     closures: dict[str, frozenset[str]] = field(default_factory=dict)
     _parsed: dict[str, Parsed] = field(default_factory=dict)
     _packages: dict[str, bool] = field(default_factory=dict)

@@ -15,11 +15,12 @@ from flax2optax.codemod.index.tree import Function, NodeId
 from flax2optax.codemod.index.walk import attributes_read, everything
 from flax2optax.codemod.infer.absent_records import escape_from_records
 from flax2optax.codemod.infer.calls import Args, call_bound, call_function
+from flax2optax.codemod.infer.discovery import extend, needed
 from flax2optax.codemod.infer.flows import Union, flows
 from flax2optax.codemod.infer.interpret import run_frame
 from flax2optax.codemod.infer.library import call_free
 from flax2optax.codemod.infer.machine import Frame, Machine
-from flax2optax.codemod.infer.neighbours import importers, nearest, overridden, readers, touched
+from flax2optax.codemod.infer.neighbours import nearest, readers
 from flax2optax.codemod.infer.objects import (
     class_member,
     declared_fields,
@@ -67,20 +68,25 @@ def infer(program: Program, paths: tuple[str, ...]) -> OptimizerFacts:
     paths = (*paths, *readers(program, set(paths)))
     for _ in range(MAX_PASSES):
         m = _pass(program, paths, believed, really)
+        opened, grown = _opened(m, paths)
         # What was called for real in one pass need not be imagined in the next.
-        grown = _believe(m, believed)
         called = frozenset(m.really_called)
-        through, opened = touched(m), set(paths)
-        inherited, methods = overridden(m)
-        wanted = (m.wanted | through.keys()) - opened - program.absent_modules.keys()
-        near = importers(program, through, opened)
-        heirs = importers(program, inherited, opened, methods) if inherited else []
-        found = tuple(dict.fromkeys((*near, *heirs, *sorted(wanted))))
         # A pass that knows nothing more than this one did would find the same.
-        if not grown and not found and (called == really or not called & m.imagined):
+        if not grown and opened == paths and not (called - really) & m.imagined:
             break
-        paths, really = (*paths, *found), called
+        paths, really = opened, called
     return OptimizerFacts(program, m, flows(m))
+
+
+def _opened(m: Machine, paths: tuple[str, ...]) -> tuple[tuple[str, ...], bool]:
+    """These files and those that turn out to be needed, read into until none is left; and whether more is believed."""
+    grown = False
+    while (found := needed(m, set(paths))) or _believe(m):
+        grown |= not found
+        extend(m, found)
+        _run(m)
+        paths = (*paths, *found)
+    return paths, grown
 
 
 def _pass(
@@ -98,10 +104,14 @@ def _pass(
     m.call_bound = lambda frame, node, bound, *given: call_bound(m, frame, node, bound, *given)
     for path in paths:
         m.ensure(m.module_frame(path))
+    _run(m)
+    return m
+
+
+def _run(m: Machine) -> None:
     m.settle()
     _call_the_uncalled(m)
     escape_from_records(m)
-    return m
 
 
 def _call_the_uncalled(m: Machine) -> None:
@@ -122,7 +132,7 @@ def _call_the_uncalled(m: Machine) -> None:
                 for ref in refs:
                     _call(m, function, ref)
                 m.called.add(function.id)
-                m.settle()
+        m.settle()
 
 
 def _mentions(m: Machine, function: Function) -> int:
@@ -179,22 +189,21 @@ def _unflatten(m: Machine, frame: Frame, ref: FunctionRef, args: Args) -> bool:
     return bool(pairs)
 
 
-def _believe(m: Machine, believed: dict[tuple[NodeId, str], Value]) -> bool:
+def _believe(m: Machine) -> bool:
     """Take free parameters for optimizers, or for the record that holds one, by the way they are used."""
     if _defines_apply_gradient(m):
         return False
-    grown = False
-    for (function, path), uses in list(m.free_uses.items()):
-        if (function, path) not in believed:
-            value = _believed(m, path, uses, m.functions[function])
-            if value:
-                believed[function, path] = value
-                grown = True
+    new: dict[tuple[NodeId, str], Value] = {}
+    for (function, path), uses in m.free_uses.items():
+        if (function, path) not in m.believed:
+            new[function, path] = _believed(m, path, uses, m.functions[function])
     for (class_id, name), reads in m.missing_fields.items():
-        if (class_id, name) not in believed and _is_stepped(m, class_id, name, set(reads)):
-            believed[class_id, name] = one(Optimizer(min(reads)))
-            grown = True
-    return grown
+        if (class_id, name) not in m.believed and _is_stepped(m, class_id, name, set(reads)):
+            new[class_id, name] = one(Optimizer(min(reads)))
+    found = {key: value for key, value in new.items() if value}
+    for key, value in found.items():
+        m.believe(*key, value)
+    return bool(found)
 
 
 def _is_stepped(m: Machine, class_id: NodeId, name: str, reads: set[NodeId]) -> bool:

@@ -149,9 +149,8 @@ def _call(
                 return escape(m, reader, node, "a call of an object of a library's class", args)
             return join(*(_call(m, reader, env, node, b, args) for b in bound))
         case Free(function=function, path=path) if path.endswith((".replace", "._replace")):
-            return m.free(
-                function, path.rsplit(".", 1)[0]
-            )  # a record nobody passes stays that record
+            # A record nobody passes stays that record.
+            return m.free(reader, function, path.rsplit(".", 1)[0])
         case Array() if not carried(m, reader, args.all(), True):
             return one(atom)  # `x.astype(…)`, `x.at[0].set(…)`
         case Made(name=name):

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+
 from flax2optax.codemod.index import tree as t
 from flax2optax.codemod.index.tree import NodeId
 from flax2optax.codemod.infer.calls import Args, call
@@ -28,37 +30,35 @@ from flax2optax.codemod.infer.values import (
 
 def evaluate(m: Machine, env: Env, node: t.Expression) -> Value:
     """What `node` may hold here; recorded in the facts."""
-    return m.record(node.id, _evaluate(m, env, node))
+    found = _KINDS.get(type(node), _rare)(m, env, node)
+    return m.record(node.id, found)
 
 
-def _evaluate(m: Machine, env: Env, node: t.Expression) -> Value:
-    match node:
-        case t.Name(name=name):
-            return lookup(m, env, name)
-        case t.Attribute(value=value, attr=attr):
-            base = evaluate(m, env, value)
-            return join(*(attribute(m, env.frame, atom, attr, node.id) for atom in base))
-        case t.Call():
-            return _call(m, env, node)
-        case t.Constant(value=value):
-            plain = value is None or isinstance(value, str | int | bool)
-            return one(Literal(value)) if plain else OTHER  # type: ignore[arg-type]
-        case t.Operation():
-            return _operation(m, env, node)
-        case t.Subscript(value=value, indices=indices, sliced=sliced):
-            base = evaluate(m, env, value)
-            keys = [evaluate(m, env, index) for index in indices]
-            key = keys[0] if len(keys) == 1 and not sliced else OTHER
-            return item(m, env.frame, base, key, sliced, node.id)
-        case t.Sequence():
-            return _sequence(m, env, node)
-        case t.Dict():
-            return _dict(m, env, node)
-        case t.Conditional(test=test, body=body, orelse=orelse):
-            evaluate(m, env, test)
-            return join(evaluate(m, env, body), evaluate(m, env, orelse))
-        case _:
-            return _rare(m, env, node)
+def _name(m: Machine, env: Env, node: t.Name) -> Value:
+    return lookup(m, env, node.name)
+
+
+def _attribute(m: Machine, env: Env, node: t.Attribute) -> Value:
+    base = evaluate(m, env, node.value)
+    return join(*[attribute(m, env.frame, atom, node.attr, node.id) for atom in base])
+
+
+def _constant(m: Machine, env: Env, node: t.Constant) -> Value:
+    value = node.value
+    plain = value is None or isinstance(value, str | int | bool)
+    return one(Literal(value)) if plain else OTHER  # type: ignore[arg-type]
+
+
+def _subscript(m: Machine, env: Env, node: t.Subscript) -> Value:
+    base = evaluate(m, env, node.value)
+    keys = [evaluate(m, env, index) for index in node.indices]
+    key = keys[0] if len(keys) == 1 and not node.sliced else OTHER
+    return item(m, env.frame, base, key, node.sliced, node.id)
+
+
+def _conditional(m: Machine, env: Env, node: t.Conditional) -> Value:
+    evaluate(m, env, node.test)
+    return join(evaluate(m, env, node.body), evaluate(m, env, node.orelse))
 
 
 def _rare(m: Machine, env: Env, node: t.Expression) -> Value:
@@ -295,3 +295,16 @@ def call_value(
 ) -> Value:
     """Call with plain values, as a decorator or a library does."""
     return call(m, env, node, callee, Args([(value, 0) for value in values]))
+
+
+_KINDS: dict[type[t.Expression], Callable[..., Value]] = {
+    t.Name: _name,
+    t.Attribute: _attribute,
+    t.Call: _call,
+    t.Constant: _constant,
+    t.Operation: _operation,
+    t.Subscript: _subscript,
+    t.Sequence: _sequence,
+    t.Dict: _dict,
+    t.Conditional: _conditional,
+}

@@ -215,7 +215,7 @@ def _returned(m: Machine, reader: Frame, atom: Atom) -> Value:
     function = inner.function if isinstance(inner, Bound) else inner
     if not isinstance(function, FunctionRef) or isinstance(atom, Gradient):
         return NOTHING
-    frames = [f for f in m.frames if f.function is not None and f.function.id == function.function]
+    frames = m.frames_of.get(function.function, ())
     return join(*(m.result(reader, frame) for frame in frames))
 
 
@@ -240,7 +240,7 @@ def call_free(m: Machine, reader: Frame, ref: FunctionRef, args: Args) -> None:
         annotation = m.load(reader, ("annotation", function.id), parameter.name)
         known = annotation_value(m, annotation, parameter.id)
         if not known or is_absent_object(m, known):  # of whose fields nothing may be known, too
-            known = join(known, m.free(function.id, parameter.name))
+            known = join(known, m.free(reader, function.id, parameter.name))
         parameters[parameter.name] = join(parameters[parameter.name], known)
     m.called.add(function.id)
     m.ensure(m.frame(function, m.frames[ref.frame], parameters))

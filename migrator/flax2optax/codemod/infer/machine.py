@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 from collections import deque
-from collections.abc import Callable, Hashable, Iterable, Iterator
+from collections.abc import Callable, Container, Hashable, Iterable, Iterator
 from dataclasses import dataclass, field
 
 from flax2optax.codemod.index.program import Program
 from flax2optax.codemod.index.tree import Class, Function, Module, NodeId
 from flax2optax.codemod.infer.values import (
     NOTHING,
+    OTHER,
     Atom,
     External,
     Free,
@@ -37,9 +38,8 @@ class Frame:
     parameters: dict[str, Value] = field(default_factory=dict)
     variables: dict[str, Value] = field(default_factory=dict)  # every value each name ever held
     returned: Value = NOTHING
-    readers: dict[str, set[int]] = field(
-        default_factory=dict
-    )  # name, or '' for the result -> frames
+    # By name, '' for the result: the frames that read it, and in which of their runs they last did.
+    readers: dict[str, dict[int, int]] = field(default_factory=dict)
     dirty: bool = True
     running: bool = False
     runs: int = 0
@@ -73,12 +73,14 @@ class Machine:
             set()
         )  # files that an optimizer goes into, to be opened in the next pass
         self.frames: list[Frame] = []
+        self.frames_of: dict[NodeId, list[Frame]] = {}  # by function
         self.by_key: dict[Hashable, Frame] = {}
         self.frame_count: dict[Hashable, int] = {}
         self.cells: dict[Hashable, Value] = {}
         self.carried_over: dict[NodeId, frozenset[str]] = {}  # a loop's first statement -> names
         self.wholes: dict[Hashable, Value] = {}  # all the cells of an owner, joined
-        self.cell_readers: dict[Hashable, set[int]] = {}
+        self.orders: dict[NodeId, list[NodeId]] = {}  # of classes: where attributes are looked up
+        self.cell_readers: dict[tuple[Hashable, Hashable], dict[int, int]] = {}
         self.cell_fields: dict[Hashable, dict[Hashable, None]] = {}
         self.values: dict[NodeId, Value] = {}
         self.callees: dict[NodeId, set[tuple[NodeId, int, bool]]] = {}
@@ -113,9 +115,12 @@ class Machine:
         for class_ in program.absent_classes.values():
             self.absent_class(class_)
 
-    def opens(self, path: str) -> bool:
-        """Whether a file is read into."""
-        return path in self.open or path.endswith("__init__.py")
+    def opens(self, reader: Frame, path: str) -> bool:
+        """Whether a file is read into; the reader runs again when it is opened."""
+        if path in self.open or path.endswith("__init__.py"):
+            return True
+        self.load(reader, ("opened", path), "*")
+        return False
 
     def want(self, names: Iterable[str]) -> None:
         """Ask for the files of these library names, as far as they are files of the program."""
@@ -174,6 +179,8 @@ class Machine:
     def _new(self, function: Function | None, module: Module, parent: Frame | None) -> Frame:
         frame = Frame(len(self.frames), function, module, parent)
         self.frames.append(frame)
+        if function is not None:
+            self.frames_of.setdefault(function.id, []).append(frame)
         return frame
 
     def soil(self, frame: Frame) -> None:
@@ -222,7 +229,7 @@ class Machine:
 
     def read(self, reader: Frame, frame: Frame, name: str) -> Value:
         """Every value a name of another frame ever holds."""
-        frame.readers.setdefault(name, set()).add(reader.index)
+        frame.readers.setdefault(name, {})[reader.index] = reader.runs
         return frame.variables.get(name, NOTHING)
 
     def finish(self, frame: Frame, value: Value) -> None:
@@ -234,7 +241,7 @@ class Machine:
 
     def result(self, reader: Frame, frame: Frame) -> Value:
         """A frame's result; the reader runs again when it grows."""
-        frame.readers.setdefault("", set()).add(reader.index)
+        frame.readers.setdefault("", {})[reader.index] = reader.runs
         return frame.returned
 
     # Heap
@@ -252,18 +259,20 @@ class Machine:
         new = join(old, value)
         if new != old:
             self.cells[cell] = new
+            if isinstance(owner, tuple) and owner[0] == "bases":
+                self.orders.clear()
             self.wholes[owner] = join(self.wholes.get(owner, NOTHING), new)
             self._wake(self.cell_readers.get(cell))
             self._wake(self.cell_readers.get((owner, None)))
 
     def load(self, reader: Frame, owner: Hashable, key: Hashable) -> Value:
         """A field of a heap object."""
-        self.cell_readers.setdefault((owner, key), set()).add(reader.index)
+        self.cell_readers.setdefault((owner, key), {})[reader.index] = reader.runs
         return self.cells.get((owner, key), NOTHING)
 
     def load_all(self, reader: Frame, owner: Hashable) -> Value:
         """All fields of a heap object, joined."""
-        self.cell_readers.setdefault((owner, None), set()).add(reader.index)
+        self.cell_readers.setdefault((owner, None), {})[reader.index] = reader.runs
         return self.wholes.get(owner, NOTHING)
 
     def owned_cells(self) -> Iterator[tuple[Hashable, Value]]:
@@ -276,9 +285,18 @@ class Machine:
         """The keys a heap object is known to have."""
         return tuple(self.cell_fields.get(owner, ()))
 
-    def _wake(self, readers: set[int] | None) -> None:
-        for index in readers or ():
-            self.soil(self.frames[index])
+    def wake_readers(self, owners: Container[Hashable]) -> None:
+        """Run everything again that has read a field of these heap objects."""
+        for (owner, _), readers in list(self.cell_readers.items()):
+            if owner in owners:
+                self._wake(readers)
+
+    def _wake(self, readers: dict[int, int] | None) -> None:
+        """Run readers again, but for those under way that have not read it in this run yet."""
+        for index, run in (readers or {}).items():
+            frame = self.frames[index]
+            if not frame.running or run == frame.runs:
+                self.soil(frame)
 
     # Assumptions
 
@@ -290,16 +308,26 @@ class Machine:
         """The site of an optimizer that is only known from a field's annotation."""
         return self.field_sites.get((class_id, name), class_id)
 
-    def free(self, function: NodeId, path: str) -> Value:
+    def believe(self, owner: NodeId, path: str, value: Value) -> None:
+        """Take a parameter nobody passes, or a field that nothing sets, for something; what has read it runs again."""
+        self.believed[owner, path] = value
+        self.store(("believed", owner), path, OTHER)
+        for frame in self.frames_of.get(owner, ()):
+            if Free(owner, path) in frame.parameters.get(path, NOTHING):
+                self.assign_parameter(frame, path, value)
+
+    def free(self, reader: Frame, function: NodeId, path: str) -> Value:
         """A parameter (or attribute path) nobody passes: unknown, unless it is believed to be something."""
+        self.load(reader, ("believed", function), path)
         found = self.believed.get((function, path))
         for atom in found or ():
             if isinstance(atom, Optimizer):
                 self.assume(atom.site, "use")
         return found or frozenset((Free(function, path),))
 
-    def missing(self, class_id: NodeId, name: str, node: NodeId) -> Value:
+    def missing(self, reader: Frame, class_id: NodeId, name: str, node: NodeId) -> Value:
         """A field that nothing gives its class: code that cannot run, unless it is believed to hold something."""
+        self.load(reader, ("believed", class_id), name)
         self.missing_fields.setdefault((class_id, name), {})[node] = None
         return self.believed.get((class_id, name), NOTHING)
 

@@ -8,10 +8,12 @@ from collections.abc import Iterable, Iterator
 
 from flax2optax.codemod.index.program import Program
 from flax2optax.codemod.index.tree import Alias, Function, Import, NodeId
+from flax2optax.codemod.infer.carriers import Carriers
 from flax2optax.codemod.infer.flows import Union
 from flax2optax.codemod.infer.machine import Frame, Machine
-from flax2optax.codemod.infer.objects import ancestors, carries
+from flax2optax.codemod.infer.objects import ancestors
 from flax2optax.codemod.infer.values import (
+    NOTHING,
     ClassRef,
     Container,
     External,
@@ -36,7 +38,7 @@ _READS = re.compile(
 _DYNAMIC = re.compile(r"""import_module\(\s*["']([\w.]+)["']""")
 
 
-def touched(m: Machine) -> dict[str, set[str]]:
+def touched(m: Machine, carriers: Carriers) -> dict[str, set[str]]:
     """By path, the functions, classes and variables through which an optimizer passes."""
     found: dict[str, set[str]] = {}
     functions: set[NodeId] = set()
@@ -46,20 +48,17 @@ def touched(m: Machine) -> dict[str, set[str]]:
             names = [
                 n
                 for n, v in frame.variables.items()
-                if carries(m, frame, v, instances=True) or _is_of_the_library(v)
+                if carriers.hold(v) or _is_of_the_library(v)
             ]
             found.setdefault(path, set()).update(names)
-        elif any(
-            carries(m, frame, v, instances=True)
-            for v in (frame.returned, *frame.parameters.values())
-        ):
+        elif any(map(carriers.hold, (frame.returned, *frame.parameters.values()))):
             found.setdefault(path, set()).add(_outermost(frame.function))
             functions.add(frame.function.id)
             if frame.function.owner is not None:
                 functions.add(frame.function.owner.id)
     for class_ in m.classes.values():
         for owner in (("fields", ancestors(m, class_.id)[-1]), ("class", class_.id)):
-            if carries(m, m.frames[0], m.load_all(m.frames[0], owner), instances=True):
+            if carriers.hold(m.wholes.get(owner, NOTHING)):
                 found.setdefault(class_.module.path, set()).add(class_.name)
                 functions.add(class_.id)
     for frame in m.frames:  # `create = partial(make, 0.1)` is a function that makes one, too
@@ -92,7 +91,7 @@ def _imported(program: Program, paths: set[str]) -> set[str]:
     found, waiting = set(paths), sorted(paths)
     while waiting:
         path = waiting.pop()
-        for statement in _statements(program.read(path) or ""):
+        for statement in _statements(program, path):
             more = program.targets(path, statement) & program.paths - found
             found |= more
             waiting.extend(sorted(more))
@@ -113,14 +112,14 @@ def nearest(m: Machine, path: str, classes: Iterable[NodeId]) -> list[NodeId]:
     return [class_id for class_id, length in common.items() if length == most]
 
 
-def overridden(m: Machine) -> tuple[dict[str, set[str]], frozenset[str]]:
+def overridden(m: Machine, carriers: Carriers) -> tuple[dict[str, set[str]], frozenset[str]]:
     """By path, the classes that inherit a method through which an optimizer passes; and the names of such methods."""
     owners: dict[NodeId, set[str]] = {}
     for frame in m.frames:
         function = frame.function
         if function is not None and function.owner is not None and function.id not in m.imagined:
             given = (frame.returned, *frame.parameters.values())
-            if any(carries(m, frame, value, instances=True) for value in given):
+            if any(map(carriers.hold, given)):
                 owners.setdefault(function.owner.id, set()).add(function.name)
     found: dict[str, set[str]] = {}
     methods: set[str] = set()
@@ -174,7 +173,7 @@ def _and_reexporters(program: Program, found: dict[str, set[str]]) -> dict[str, 
 def _handed_on(program: Program, path: str, found: dict[str, set[str]]) -> set[str]:
     """The names that other files may take from one that imports them: all of a package, `*`, and whole modules."""
     names: set[str] = set()
-    for statement in _statements(program.read(path) or ""):
+    for statement in _statements(program, path):
         if path.endswith("/__init__.py") or not statement.is_from or not statement.aliases:
             for target in program.targets(path, statement) & found.keys() - {path}:
                 names |= found[target]
@@ -204,7 +203,7 @@ def _imports(program: Program, path: str, of: dict[str, set[str]]) -> bool:
         if names & words and (_stem(target) in words or _is_around(target, path))
     }
     return bool(near) and any(
-        near & program.targets(path, s) for s in _statements(program.read(path) or "")
+        near & program.targets(path, s) for s in _statements(program, path)
     )
 
 
@@ -218,7 +217,7 @@ def connected(program: Program) -> dict[str, int]:
     number = {path: index for index, path in enumerate(sorted(program.paths))}
     union = Union()
     for path, index in number.items():
-        for statement in _statements(program.read(path) or ""):
+        for statement in _statements(program, path):
             targets = program.targets(path, statement)
             union.join((index, *(number[one] for one in targets if one in number)))
     return {path: union.find(index) for path, index in number.items()}
@@ -228,7 +227,14 @@ def _stem(path: str) -> str:
     return path.removesuffix(".py").removesuffix("/__init__").rsplit("/", 1)[-1]
 
 
-def _statements(text: str) -> Iterator[Import]:
+def _statements(program: Program, path: str) -> tuple[Import, ...]:
+    """The import statements of a file, looked up once."""
+    if path not in program.statements:
+        program.statements[path] = tuple(_found_in(program.read(path) or ""))
+    return program.statements[path]
+
+
+def _found_in(text: str) -> Iterator[Import]:
     """Import statements by regular expression: enough to know whom a file imports."""
     for found in _DYNAMIC.finditer(text):
         yield Import(0, 0, (Alias(0, found[1], None),), None, 0, False)

@@ -29,6 +29,7 @@ from flax2optax.codemod.infer.values import (
     ModuleRef,
     Optimizer,
     OptimizerClass,
+    Other,
     Part,
     Partial,
     Serialized,
@@ -38,6 +39,7 @@ from flax2optax.codemod.infer.values import (
     Value,
     join,
     leaves,
+    may_hold,
     one,
     unwrapped,
 )
@@ -64,7 +66,10 @@ def bases(m: Machine, class_id: NodeId) -> list[Atom]:
 
 def ancestors(m: Machine, class_id: NodeId) -> list[NodeId]:
     """The class and its project ancestors, in Python's look-up order."""
-    return _linear(m, class_id, frozenset())
+    found = m.orders.get(class_id)
+    if found is None:
+        found = m.orders[class_id] = _linear(m, class_id, frozenset())
+    return found
 
 
 def _linear(m: Machine, class_id: NodeId, below: frozenset[NodeId]) -> list[NodeId]:
@@ -195,6 +200,8 @@ def annotation_value(m: Machine, annotation: Value, site: NodeId) -> Value:
 
 def attribute(m: Machine, reader: Frame, atom: Atom, name: str, node: NodeId) -> Value:
     """`atom.name`."""
+    if type(atom) is Other:
+        return OTHER
     match atom:
         case External(name=dotted):
             return absent_member(m, dotted, name) or library(f"{dotted}.{name}")
@@ -210,7 +217,7 @@ def attribute(m: Machine, reader: Frame, atom: Atom, name: str, node: NodeId) ->
             return _optimizer_attribute(m, reader, atom, name, node)
         case Free(function=function, path=path):
             m.free_uses.setdefault((function, path), {}).setdefault(name, node)
-            return m.free(function, f"{path}.{name}") if path.count(".") < 3 else OTHER
+            return m.free(reader, function, f"{path}.{name}") if path.count(".") < 3 else OTHER
         case Container(site=site, kind="namespace") if name not in RECORD_METHODS:
             if name in _MAPPING:
                 return one(Attr(atom, name))
@@ -253,7 +260,7 @@ def _instance_attribute(
         return one(Attr(atom, name))
     if class_member(m, reader, class_id, "__getattr__") or external_bases(m, class_id):
         return OTHER
-    believed = m.missing(class_id, name, node)
+    believed = m.missing(reader, class_id, name, node)
     if not declared_fields(
         m, class_id
     ):  # what is no record may get fields in ways that are not seen
@@ -365,7 +372,7 @@ def store_attribute(
         elif isinstance(atom, ClassRef):
             m.store(("class", atom.class_), name, value)
         elif isinstance(atom, ModuleRef) and not atom.path.endswith("/"):
-            if not m.opens(atom.path) and carries(m, reader, value, instances=True):
+            if not m.opens(reader, atom.path) and carries(m, reader, value, instances=True):
                 m.wanted.add(atom.path)
             m.assign(m.module_frame(atom.path), name, value)
         elif isinstance(atom, External) and atom.name.startswith(PROJECT):
@@ -399,8 +406,10 @@ def carried(
     kinds: tuple[str, ...] = ("state",),
 ) -> set[Atom]:
     """The optimizers, definitions and parts of these kinds in a value."""
-    seen = set() if seen is None else seen
     found: set[Atom] = set()
+    if not may_hold(value):
+        return found
+    seen = set() if seen is None else seen
     for atom in leaves(value):
         if isinstance(atom, Optimizer | Definition) or (
             isinstance(atom, Part) and atom.kind in kinds

@@ -164,7 +164,7 @@ def import_module(m: Machine, reader: Frame, node: t.Expression, args: Args) -> 
         path = isinstance(atom, Literal) and m.program.absolute(reader.module.path, str(atom.value))
         if path and not path.endswith("/"):
             m.wanted.add(path)
-            if m.opens(path):
+            if m.opens(reader, path):
                 m.ensure(m.module_frame(path))
             found = join(found, one(ModuleRef(path)))
     return found or OTHER

@@ -133,7 +133,7 @@ def star_imports(m: Machine, module: Frame) -> list[str]:
 def member(m: Machine, reader: Frame, path: str, name: str) -> Value:
     """A name of a project module as another module sees it; a submodule if it has no such name."""
     if not path.endswith("/"):
-        if not m.opens(path):
+        if not m.opens(reader, path):
             return one(External(f"{PROJECT}{path}:{name}"))
         frame = m.module_frame(path)
         m.ensure(frame)
@@ -161,7 +161,7 @@ def imported(m: Machine, env: Env, statement: Import) -> list[tuple[str, Value, 
     bound: list[tuple[str, Value, NodeId]] = []
     if not statement.is_from:
         for alias in statement.aliases:
-            bound.append((*_plain_import(m, path, statement, alias.name, alias.asname), alias.id))
+            bound.append((*_plain_import(m, env, statement, alias.name, alias.asname), alias.id))
         return bound
     file = m.program.resolve(path, statement)
     for alias in statement.aliases:
@@ -179,15 +179,16 @@ def imported(m: Machine, env: Env, statement: Import) -> list[tuple[str, Value, 
 
 
 def _plain_import(
-    m: Machine, path: str, statement: Import, dotted: str, asname: str | None
+    m: Machine, env: Env, statement: Import, dotted: str, asname: str | None
 ) -> tuple[str, Value]:
+    path = env.frame.module.path
     name = asname or dotted.split(".")[0]
     wanted = dotted if asname else name
     whole = m.program.resolve(path, statement, dotted)
     if whole is None:
         note_absent(m, path, statement, dotted)
         return name, library(wanted)
-    if not whole.endswith("/") and m.opens(whole):
+    if not whole.endswith("/") and m.opens(env.frame, whole):
         m.ensure(m.module_frame(whole))
     if asname or "." not in dotted:
         return name, one(ModuleRef(whole))

@@ -204,6 +204,7 @@ NOTHING: Value = frozenset()
 UNKNOWN: Value = frozenset({Unknown()})
 MAX_DEPTH = 5
 MAX_ATOMS = 48
+MAX_LITERALS = 8
 
 
 def one(atom: Atom) -> Value:
@@ -213,28 +214,35 @@ def one(atom: Atom) -> Value:
 
 def join(*values: Value) -> Value:
     """Union; tuples of one length become one tuple of joined items."""
-    parts = [v for v in values if v]
-    if not parts:
-        return NOTHING
-    first = parts[0]
-    if all(v is first or v <= first for v in parts[1:]):
-        return first
-    return _normal(frozenset().union(*parts))
+    largest = NOTHING
+    for value in values:
+        if value is largest or value <= largest:
+            continue
+        if not largest <= value:
+            return _normal(frozenset().union(*values))
+        largest = value
+    return largest
 
 
 def _normal(value: Value) -> Value:
     tuples: dict[int, list[TupleOf]] = {}
+    literals, nested = 0, False
     for atom in value:
-        if isinstance(atom, TupleOf):
-            tuples.setdefault(len(atom.items), []).append(atom)
+        kind = type(atom)
+        if kind is TupleOf:
+            tuples.setdefault(len(atom.items), []).append(atom)  # type: ignore[attr-defined]
+        elif kind is Literal:
+            literals += 1
+        elif kind is Partial:
+            nested = True
     for same in tuples.values():
         if len(same) > 1:
             items = tuple(join(*column) for column in zip(*(t.items for t in same), strict=True))
             value = (value - set(same)) | {TupleOf(items)}
-    literals = [a for a in value if isinstance(a, Literal)]
-    if len(literals) > 8:
-        value = (value - set(literals)) | OTHER
-    return value if len(value) <= MAX_ATOMS and depth(value) <= MAX_DEPTH else flat(value)
+    if literals > MAX_LITERALS:
+        value = frozenset(a for a in value if not isinstance(a, Literal)) | OTHER
+    deep = (nested or tuples) and depth(value) > MAX_DEPTH
+    return flat(value) if deep or len(value) > MAX_ATOMS else value
 
 
 def depth(value: Value) -> int:
@@ -268,6 +276,16 @@ def leaves(value: Value) -> Iterable[Atom]:
                 yield from leaves(item)
         elif isinstance(atom, Transformed | Gradient):
             yield from leaves(one(atom.function))
+
+
+HOLDING = frozenset({
+    Optimizer, Definition, Part, Container, Instance, TupleOf, Partial, Transformed, Gradient,
+})  # fmt: skip
+
+
+def may_hold(value: Value) -> bool:
+    """Whether an optimizer, or anything that may have one inside, is in a value."""
+    return not HOLDING.isdisjoint(map(type, value))
 
 
 def unwrapped(atom: Atom) -> Atom:
