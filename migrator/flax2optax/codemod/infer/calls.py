@@ -86,6 +86,9 @@ class Args:
         )
 
 
+TRACED = ("jaxpr", "jaxpr and shape")  # a function of which a trace is made, in place of its result
+
+
 def call(m: Machine, env: Env, node: t.Expression, callee: Value, args: Args) -> Value:
     """What calling `callee` returns. Where some alternative is understood, one that is not adds nothing."""
     understood = frozenset(a for a in callee if not isinstance(a, Other | Unknown | Free | Literal))
@@ -113,8 +116,15 @@ def _call(
             return _call(m, reader, env, node, function, inner)
         case Transformed(kind="checkify", function=function):  # returns an error beside the result
             return one(TupleOf((OTHER, _call(m, reader, env, node, function, args))))
+        case Transformed(kind=kind, function=function) if kind in TRACED:
+            result = _call(m, reader, env, node, function, args)
+            return OTHER if kind == TRACED[0] else one(TupleOf((OTHER, result)))
         case Transformed(function=function):
             return _call(m, reader, env, node, function, args)
+        case Attr(of=Transformed() as function):  # `jit(f).lower(…).compile()` is called like `f`
+            if args.positional or args.keywords or args.rest:
+                _call(m, reader, env, node, function, args)
+            return one(function)
         case Gradient():
             return _gradient(m, reader, env, node, atom, args)
         case External():

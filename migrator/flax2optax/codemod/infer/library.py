@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from flax2optax.codemod.index import tree as t
 from flax2optax.codemod.infer.absent import is_absent_object
-from flax2optax.codemod.infer.calls import Args, bind, call_function, escape
+from flax2optax.codemod.infer.calls import TRACED, Args, bind, call_function, escape
 from flax2optax.codemod.infer.containers import elements
 from flax2optax.codemod.infer.machine import Escape, Frame, Machine
 from flax2optax.codemod.infer.objects import (
@@ -25,6 +25,7 @@ from flax2optax.codemod.infer.tables import (
     SAME,
     SAVES,
     SHALLOW,
+    TRACES,
     TREE_MAP,
     WRAPPERS,
 )
@@ -139,9 +140,10 @@ def _copied(value: Value) -> Value:
 
 def _wrapped(m: Machine, node: t.Expression, name: str, args: Args) -> Value:
     found = join(args.get(0), *(v for k, (v, _) in args.keywords.items() if k in ("fun", "f")))
-    kept = frozenset(
-        Transformed(name.rsplit(".", 1)[-1], a, node.id) for a in found if is_callable(a)
-    )
+    kind = name.rsplit(".", 1)[-1]
+    if name in TRACES:
+        kind = TRACED["return_shape" in args.keywords]
+    kept = frozenset(Transformed(kind, a, node.id) for a in found if is_callable(a))
     if (
         not kept and not args.positional
     ):  # `@jit(static_argnums=0)`: the function comes with the next call

@@ -46,9 +46,7 @@ def touched(m: Machine, carriers: Carriers) -> dict[str, set[str]]:
         path = frame.module.path
         if frame.function is None:
             names = [
-                n
-                for n, v in frame.variables.items()
-                if carriers.hold(v) or _is_of_the_library(v)
+                n for n, v in frame.variables.items() if carriers.hold(v) or _is_of_the_library(v)
             ]
             found.setdefault(path, set()).update(names)
         elif any(map(carriers.hold, (frame.returned, *frame.parameters.values()))):
@@ -202,9 +200,7 @@ def _imports(program: Program, path: str, of: dict[str, set[str]]) -> bool:
         for target, names in of.items()
         if names & words and (_stem(target) in words or _is_around(target, path))
     }
-    return bool(near) and any(
-        near & program.targets(path, s) for s in _statements(program, path)
-    )
+    return bool(near) and any(near & program.targets(path, s) for s in _statements(program, path))
 
 
 def _is_around(package: str, path: str) -> bool:

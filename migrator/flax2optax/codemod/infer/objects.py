@@ -34,6 +34,7 @@ from flax2optax.codemod.infer.values import (
     Partial,
     Serialized,
     Super,
+    Transformed,
     TupleOf,
     Unknown,
     Value,
@@ -52,6 +53,7 @@ _MAPPING = frozenset({"get", "items", "keys", "values", "update", "setdefault", 
 # What is called on a part of an optimizer, and returns (a part of) it.
 _OF_PARTS = _MAPPING | {"replace", "copy", "popitem"}
 STRUCTURE = "jax.tree_util.PyTreeDef"
+AHEAD = frozenset({"lower", "trace", "compile"})  # steps of compiling before the first call
 RECORD_METHODS = frozenset({"replace", "_replace", "copy", "_asdict", "create", "unpack"})
 
 
@@ -232,6 +234,8 @@ def attribute(m: Machine, reader: Frame, atom: Atom, name: str, node: NodeId) ->
             return one(atom)
         case Partial(function=External(name=dotted), args=args) if dotted == STRUCTURE:
             return one(Partial(External(f"{STRUCTURE}.{name}"), args, (), node))
+        case Transformed() if name in AHEAD:
+            return one(Attr(atom, name))
         case Attr() | FunctionRef() | Bound():
             return OTHER
     return OTHER
@@ -300,18 +304,15 @@ def bind_methods(m: Machine, members: Value, self_: Atom) -> Value:
             if isinstance(self_, Instance) and _decorated(m, atom, "classmethod"):
                 owner = ClassRef(self_.class_)
             result = join(result, one(Bound(atom, owner)))
-        elif type(atom).__name__ == "Transformed":
+        elif isinstance(atom, Transformed):
             result = join(result, one(_bound_transformed(m, atom, self_)))
         else:
             result = join(result, one(atom))
     return result
 
 
-def _bound_transformed(m: Machine, atom: Atom, self_: Atom) -> Atom:
+def _bound_transformed(m: Machine, atom: Transformed, self_: Atom) -> Atom:
     """A method under `jit`: bind the function inside."""
-    from flax2optax.codemod.infer.values import Transformed
-
-    assert isinstance(atom, Transformed)
     inner = next(iter(bind_methods(m, one(atom.function), self_)))
     return Transformed(atom.kind, inner, atom.site)
 

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import re
 from dataclasses import dataclass, field
+from functools import cache
 
 from flax2optax.codemod.index.tree import Class, Import, NodeId
 from flax2optax.codemod.index.walk import set_from_inside
@@ -64,8 +66,18 @@ def merged(tables: list[dict[str, Value]]) -> dict[str, Value]:
     return result
 
 
+# What `jax` and `jax.tree_util` have, where versions define it.
+_DEFINED = re.compile(
+    r"jax\.(?:_src\.)?(?:api\.(?P<api>[a-z]\w*)|(?<=_src\.)tree_util\.(?P<tree>\w+))"
+)
+
+
+@cache
 def library(name: str) -> Value:
-    """A library object by its dotted name; flax.optim's classes are told apart."""
+    """A library object by its dotted name, the public one; flax.optim's classes are told apart."""
+    defined = _DEFINED.fullmatch(name)
+    if defined is not None:
+        return library(f"jax.{defined['api'] or 'tree_util.' + defined['tree']}")
     if name.startswith("flax.optim"):
         last = name.rsplit(".", 1)[-1]
         if last in OPTIMIZER_CLASSES:

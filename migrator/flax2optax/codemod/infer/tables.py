@@ -34,6 +34,10 @@ WRAPPERS = frozenset({
 })  # fmt: skip
 
 
+# Those of them whose result returns what the function does, in place of what it returns.
+TRACES = frozenset({"jax.make_jaxpr", "jax.xla_computation"})
+
+
 SAVES = frozenset({
     "flax.training.checkpoints.save_checkpoint", "flax.training.checkpoints.save_checkpoint_multiprocess",
     "flax.serialization.to_bytes", "flax.serialization.msgpack_serialize", "clu.checkpoint.Checkpoint().save",

@@ -40,7 +40,7 @@ def _questions(facts: OptimizerFacts) -> set[NodeId]:
         module = facts.program.modules[path]
         for node, above in everything(module):
             if isinstance(node, t.Call) and (
-                (into.get(node.id) in LEAVES and _is_quantified(above))
+                (into.get(node.id) in LEAVES and (_is_quantified(above) or _is_waited_for(above)))
                 or (into.get(node.id) in _SCOPES and _asks_for_another(facts, module, above))
             ):
                 found.add(node.id)
@@ -52,6 +52,27 @@ def _is_quantified(above: tuple[Node, ...]) -> bool:
     calls = (over.func for over in above if isinstance(over, t.Call))
     names = (f.attr if isinstance(f, t.Attribute) else getattr(f, "name", "") for f in calls)
     return not _QUANTIFIERS.isdisjoint(names)
+
+
+def _is_waited_for(above: tuple[Node, ...]) -> bool:
+    """`tree_leaves(x)[0].block_until_ready()` as a statement: whichever leaf it is, the same call makes it."""
+    match above[-4:]:
+        case (
+            t.Evaluate(),
+            t.Call(args=()),
+            t.Attribute(attr="block_until_ready"),
+            t.Subscript(indices=(at,), sliced=False),
+        ):
+            return _is_an_end(at)
+    return False
+
+
+def _is_an_end(index: t.Expression) -> bool:
+    """0 or -1: each optimizer has such a leaf, before and after."""
+    match index:
+        case t.Constant(value=0 | -1) | t.Operation(operator="-", operands=(t.Constant(value=1),)):
+            return True
+    return False
 
 
 def _asks_for_another(facts: OptimizerFacts, module: t.Module, above: tuple[Node, ...]) -> bool:
