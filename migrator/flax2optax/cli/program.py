@@ -1,5 +1,6 @@
 """The whole command line: click's groups over the table of commands, and one exit code for every way out."""
 
+import gc
 import os
 import sys
 import traceback
@@ -13,6 +14,7 @@ from flax2optax import __version__
 from flax2optax.cli.table import COMMANDS, DEFAULT
 
 BAD_USAGE = 2
+OBJECTS_BETWEEN_COLLECTIONS = 20_000
 INTERRUPTED = 130
 
 
@@ -50,6 +52,7 @@ def program() -> None:
 
 def run(arguments: Sequence[str]) -> int:
     """Run the command line; every way out is an exit code."""
+    gc.set_threshold(OBJECTS_BETWEEN_COLLECTIONS)  # trees are many objects and no cycles
     try:
         code = program.main(list(arguments), prog_name="flax2optax", standalone_mode=False)
         sys.stdout.flush()
