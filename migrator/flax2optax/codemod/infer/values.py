@@ -228,12 +228,11 @@ def _normal(value: Value) -> Value:
     tuples: dict[int, list[TupleOf]] = {}
     literals, nested = 0, False
     for atom in value:
-        kind = type(atom)
-        if kind is TupleOf:
-            tuples.setdefault(len(atom.items), []).append(atom)  # type: ignore[attr-defined]
-        elif kind is Literal:
+        if isinstance(atom, TupleOf):
+            tuples.setdefault(len(atom.items), []).append(atom)
+        elif isinstance(atom, Literal):
             literals += 1
-        elif kind is Partial:
+        elif isinstance(atom, Partial):
             nested = True
     for same in tuples.values():
         if len(same) > 1:
