@@ -15,6 +15,7 @@ from flax2optax.codemod.index.tree import Function, NodeId
 from flax2optax.codemod.index.walk import attributes_read, everything
 from flax2optax.codemod.infer.absent_records import escape_from_records
 from flax2optax.codemod.infer.calls import Args, call_bound, call_function
+from flax2optax.codemod.infer.carriers import Carriers
 from flax2optax.codemod.infer.discovery import extend, needed
 from flax2optax.codemod.infer.flows import Union, flows
 from flax2optax.codemod.infer.interpret import run_frame
@@ -71,8 +72,9 @@ def infer(program: Program, paths: tuple[str, ...]) -> OptimizerFacts:
         opened, grown = _opened(m, paths)
         # What was called for real in one pass need not be imagined in the next.
         called = frozenset(m.really_called)
-        # A pass that knows nothing more than this one did would find the same.
-        if not grown and opened == paths and not (called - really) & m.imagined:
+        imagined = (called - really) & m.imagined
+        # A pass that knows nothing more about optimizers than this one did would find the same.
+        if not grown and not _pass_optimizers(m, set(opened[len(paths) :]), imagined):
             break
         paths, really = opened, called
     return OptimizerFacts(program, m, flows(m))
@@ -87,6 +89,17 @@ def _opened(m: Machine, paths: tuple[str, ...]) -> tuple[tuple[str, ...], bool]:
         _run(m)
         paths = (*paths, *found)
     return paths, grown
+
+
+def _pass_optimizers(m: Machine, paths: set[str], functions: frozenset[NodeId]) -> bool:
+    """Whether an optimizer comes through one of these files or functions."""
+    carriers = Carriers(m)
+    return any(
+        any(map(carriers.hold, (frame.returned, *frame.variables.values())))
+        for frame in m.frames
+        if frame.module.path in paths
+        or (frame.function is not None and frame.function.id in functions)
+    )
 
 
 def _pass(
