@@ -113,8 +113,7 @@ def run(entry: Mapping[str, Any], exported: Path, limit: float) -> Scored:
 
 def apart(categories: Mapping[str, str], said: Mapping[str, Any]) -> dict[str, str]:
     """Files that belong to a program from before Linen are apart too, whatever the list says of the file alone."""
-    files = said.get("files", {})
-    stopped = {path for path, one in files.items() if "FXO902" in one["codes"]}
+    stopped = set(said.get("before_linen", ()))
     return {
         path: kind + (" pre-Linen" if path in stopped and " " not in kind else "")
         for path, kind in categories.items()

@@ -57,6 +57,7 @@ def score() -> dict[str, Any]:
         "mib": peak,
         "flows": flows(outcome, unsafe),
         "files": files(outcome, unsafe),
+        "before_linen": before_linen(outcome),
         "again": sorted(change.source.display for change in again.changes),
         "faults": [fault for change in outcome.changes for fault in faults(change)],
         "unsafe_faults": [fault for change in unsafe.changes for fault in faults(change)],
@@ -105,6 +106,15 @@ def shared(
         near = [one for one in every if not files.isdisjoint(one.files)]
         files.update(path for one in near for path in one.files)
     return {code for one in near for code in own.get(one.id, ())}
+
+
+def before_linen(outcome: Outcome) -> list[str]:
+    """The files of flows that reach modules from before Linen, in whichever of their files."""
+    own, _ = causes(outcome)
+    flows_of_these = (
+        flow for flow in outcome.flows if "FXO902" in shared(flow, outcome.flows, own)
+    )
+    return sorted({path for flow in flows_of_these for path in flow.files})
 
 
 def fate(applied: bool, bold: bool) -> str:

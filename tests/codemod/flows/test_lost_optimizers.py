@@ -185,6 +185,18 @@ WAYS = {
         "class C(A):\n  def kept(self, o):\n    return o\n\nclass D(B, C):\n  pass\n\n"
         "def way(o, x):\n  return step(D().kept(o), x, .2)\n"
     ),
+    "a partial method": (
+        "class Box:\n  def __init__(self, o):\n    self.o = o\n"
+        "  def _step(self, lr, x):\n    return step(self.o, x, lr)\n"
+        "  gentle = functools.partialmethod(_step, .2)\n\n"
+        "def way(o, x):\n  box = Box(o)\n  box.o = box.gentle(x)\n  new = box.gentle(x)\n"
+        "  return new.apply_gradient(jax.grad(loss)(new.target, x), learning_rate=.2)\n"
+    ),
+    "a partial method by name": (
+        "class Box:\n  def _step(self, o, lr, x):\n    return step(o, x, lr)\n"
+        "  gentle = functools.partialmethod(_step, lr=.2)\n\n"
+        "def way(o, x):\n  return Box().gentle(o, x=x)\n"
+    ),
     "a jitted method": (
         "class Box:\n  def __init__(self, o):\n    self.o = o\n"
         "  @functools.partial(jax.jit, static_argnums=0)\n  def taken(self, o, x):\n"

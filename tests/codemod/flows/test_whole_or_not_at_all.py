@@ -184,3 +184,63 @@ def test_a_file_that_is_stopped_holds_back_the_types_it_uses():
 
 def test_a_file_that_is_stopped_does_not_hold_back_types_it_does_not_use():
     assert "definition() -> optax.GradientTransformation" in with_stranger("factory.RATE")
+
+
+READ = """\
+import jax
+from flax import optim
+
+from elsewhere import use
+
+
+def gradients(optimizer, x):
+  return jax.grad(lambda p: (p['w'] * x).sum())(optimizer.target)
+
+
+def train(params, x):
+  stepped = optim.Adam(1e-3).create(params)
+  stepped = stepped.apply_gradient(jax.grad(lambda p: (p['w'] * x).sum())(stepped.target))
+  optimizer = optim.GradientDescent(1e-2).create(params)
+  WAY
+  return stepped.target
+"""
+
+
+@pytest.mark.parametrize(
+    ("way", "whole"),
+    [
+        ("print(gradients(optimizer, x))", True),
+        ("print(jax.make_jaxpr(gradients)(optimizer, x))", True),
+        ("print(jax.jit(gradients)(optimizer, x))", True),
+        ("print((gradients if x else use)(optimizer, x))", False),
+        ("print([gradients(one, x) for one in [optimizer]])", False),
+    ],
+)
+def test_an_optimizer_that_is_only_read(way, whole):
+    before = READ.replace("WAY", way)
+    outcome = migrated(before, todo=False)
+    assert (told(outcome) == []) is whole
+    assert (text_of(outcome, before) != before) is whole
+
+
+LEFT = {
+    "train.py": (
+        "from flax import optim\n\n\ndef train(params, grads):\n"
+        "  optimizer = optim.Adam(1e-3).create(params)\n"
+        "  return optimizer.apply_gradient(grads).target\n"
+    ),
+    "other.py": (
+        "from flax import optim\n\n\ndef make(params):\n"
+        "  return optim.Momentum(1e-1).create(params)\n\n\ndef kept(params):\n"
+        "  return [make(params)]\n"
+    ),
+}
+
+
+@pytest.mark.parametrize("form", ["auto", "state"])
+def test_a_second_run_waits_for_what_the_first_one_waited_for(form):
+    first = migrated_project(LEFT, todo=False, form=form)
+    after = {name: text_of(first, text, name) for name, text in LEFT.items()}
+    assert after["train.py"] != LEFT["train.py"]
+    assert after["other.py"] == LEFT["other.py"]
+    assert not migrated_project(after, todo=False, form=form).changes
