@@ -10,8 +10,9 @@ SOURCE = """\
 def scale_by_adam(b1=0.9, b2=0.999, eps=1e-8):
   \"\"\"flax.optim.Adam: squares numbers, where Optax squares magnitudes.\"\"\"
   def init(params):
-    zeros = jax.tree_util.tree_map(jnp.zeros_like, params)
-    return optax.ScaleByAdamState(jnp.zeros([], jnp.int32), zeros, zeros)
+    mu = jax.tree_util.tree_map(jnp.zeros_like, params)
+    nu = jax.tree_util.tree_map(jnp.zeros_like, params)
+    return optax.ScaleByAdamState(jnp.zeros([], jnp.int32), mu, nu)
 
   def update(updates, state, params=None):
     del params

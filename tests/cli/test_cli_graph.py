@@ -118,3 +118,14 @@ def test_a_file_that_does_not_parse_is_told_and_the_rest_is_drawn(real: Run) -> 
 
 def files(told: str) -> list[str]:
     return [name for flow in json.loads(told)["flows"] for name in flow["files"]]
+
+
+@pytest.mark.parametrize("name", BEGINNINGS)
+def test_a_function_in_the_first_line_of_a_cell(name: str, real: Run) -> None:
+    lines = [[f"{line}\n" for line in part.splitlines()] for part in PROGRAM.split("\n\n")]
+    lines.append(["print(make({}).target)\n"])
+    cells = [{"cell_type": "code", "source": one, "outputs": []} for one in lines]
+    Path("ours.ipynb").write_text(json.dumps({"cells": cells}))
+    ran = real("graph", "--output-format", name, "ours.ipynb")
+    assert (ran.code, ran.err) == (0, "")
+    assert "make" in ran.out

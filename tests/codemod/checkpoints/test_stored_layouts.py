@@ -43,6 +43,9 @@ OWN = {
     "a membership test in a dict of its own": (
         "def known(batch):\n    return 'target' in batch and batch.get('target')\n"
     ),
+    "settings that may be missing": (
+        "import yaml\n\nsettings = yaml.safe_load(open('a')) or {}\nname = settings['optimizer']['target']\n"
+    ),
     "an attribute and a key of something else": (
         "def f(physics):\n    return physics.sensors['target']\n"
     ),
@@ -56,6 +59,19 @@ ADDRESSED = {
     ),
     "no template at all": (
         "saved = checkpoints.restore_checkpoint('d')\nparams = saved['0']['target']['w']\n"
+    ),
+    "arrays by their names, made a tree again": (
+        "def recover(names, values):\n    tree = {}\n    for name, value in zip(names, values):\n"
+        "        tree[name] = value\n    return tree\n\n"
+        "def load(path, like=None):\n    data = np.load(path)\n"
+        "    return data.build(like) if like else recover(data.keys(), data.values())\n\n"
+        "saved = load('a.npz')\nparams = saved['opt']['target']['w']\n"
+    ),
+    "a dict that also is a template": (
+        "def load(path, like):\n    saved = dict(like)\n    for name, value in np.load(path).items():\n"
+        "        saved[name] = value\n    return saved\n\n"
+        "def resume(params):\n    return load('a.npz', {'opt': make(params)})['opt']\n\n"
+        "def pretrained():\n    return load('a.npz', {})['opt']['target']\n"
     ),
     "a blob": (
         "def load(data):\n    saved = serialization.msgpack_restore(data)\n"

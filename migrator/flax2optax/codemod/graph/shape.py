@@ -49,13 +49,19 @@ class Fate(StrEnum):
     STAYS = "stays"
 
 
-@dataclass(frozen=True, slots=True, order=True)
+@dataclass(frozen=True, slots=True)
 class Place:
-    """A 1-based line of a module, in a notebook of its 1-based `cell`."""
+    """A 1-based line of a module, in a notebook of its 1-based `cell`; the top level is of none, and comes first."""
 
     module: str
     line: int
     cell: int | None = None
+
+    def __lt__(self, other: Place) -> bool:
+        return self._order() < other._order()
+
+    def _order(self) -> tuple[str, int, int]:
+        return self.module, self.cell or 0, self.line
 
 
 @dataclass(frozen=True, slots=True)

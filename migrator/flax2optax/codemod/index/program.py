@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os.path
 import re
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass, field
 
 import libcst as cst
@@ -120,34 +120,46 @@ class Program:
         dotted = name if name is not None else (statement.module or "")
         if statement.level:
             return self.find(_relative_to(path, statement), dotted)
-        return self.absolute(path, dotted)
+        asked = tuple(alias.name for alias in statement.aliases) if statement.is_from else ()
+        return self.absolute(path, dotted, asked)
 
-    def absolute(self, path: str, dotted: str) -> str | None:
-        """Search the file's own folder and each folder above it up to the root, then `src`-like folders."""
+    def absolute(self, path: str, dotted: str, asked: tuple[str, ...] = ()) -> str | None:
+        """Search the file's own folder and each folder above it up to the root, then `src`-like folders.
+
+        Of several files, it is the first one that has some name that is asked for.
+        """
         first, *rest = dotted.split(".")
         if first in NEVER_OURS:
             return None
-        found = self._upwards(path, dotted)
+        ways = self._upwards(path, dotted)
+        found = next(ways, None)
         if (
             found is None and "_" in first
         ):  # a repository's folder `my-project`, imported by its name
-            found = self._upwards(path, ".".join((first.replace("_", "-"), *rest)))
+            ways = self._upwards(path, ".".join((first.replace("_", "-"), *rest)))
+            found = next(ways, None)
+        if found is not None and asked and (others := tuple(ways)):
+            return next((one for one in (found, *others) if self._has(one, asked)), found)
         return found
 
-    def _upwards(self, path: str, dotted: str) -> str | None:
+    def _upwards(self, path: str, dotted: str) -> Iterator[str]:
         folder = os.path.dirname(path)
         while True:
             for place in (folder, os.path.join(folder, "src")):
                 found = self.find(place, dotted)
                 if found is not None and found != path:
-                    return found
-            if (
-                folder == self.root
-                or not folder.startswith(self.root)
-                or os.path.dirname(folder) == folder
-            ):
-                return None
-            folder = os.path.dirname(folder)
+                    yield found
+            above = os.path.dirname(folder)
+            if folder == self.root or not folder.startswith(self.root) or above == folder:
+                return
+            folder = above
+
+    def _has(self, file: str, names: tuple[str, ...]) -> bool:
+        """Whether a module may define one of these names, or a package has a module of that name."""
+        if not file.endswith("/") and not self.words(file).isdisjoint(names):
+            return True
+        folder = os.path.dirname(file) if file.endswith(("/", "/__init__.py")) else None
+        return folder is not None and any(self.find(folder, one) for one in names)
 
     def find(self, folder: str, dotted: str) -> str | None:
         """The file of `dotted` below `folder`: a module, a package, or (as '…/') a folder without `__init__`."""

@@ -31,6 +31,7 @@ from flax2optax.codemod.plan.draft import Draft
 from flax2optax.codemod.plan.edits import FlowPlan, MigrationPlan
 from flax2optax.codemod.plan.escapes import stop_escapes
 from flax2optax.codemod.plan.forms import choose_explicit
+from flax2optax.codemod.plan.guessed_steps import stop_guessed_steps
 from flax2optax.codemod.plan.idle import doubt_unstepped
 from flax2optax.codemod.plan.layouts import (
     find_layouts,
@@ -73,6 +74,7 @@ def plan(facts: OptimizerFacts, *, unsafe: bool = False, form: Form = "auto") ->
     if form != "state":
         choose_explicit(draft, uses, known, clips, forced=form == "explicit")
     _assume(draft)
+    stop_guessed_steps(draft, known, trained)
     doubt_unstepped(draft, known, trained, layouts)
     doubt_complex_params(draft, known)
     _drop_strangers(draft)

@@ -23,6 +23,7 @@ from flax2optax.codemod.infer.values import (
     External,
     Free,
     Optimizer,
+    Other,
     Serialized,
     Unknown,
     Value,
@@ -187,11 +188,20 @@ def _is_layout(
 
 
 def _is_open(facts: OptimizerFacts, base: Value, key: str) -> bool:
-    """Whether nobody in the program is seen to make the dict under this key."""
-    fields = facts.machine.fields
+    """Whether nobody in the program is seen to make the dict under this key; an optimizer there has no items.
+
+    Where it may be a dict that is filled under computed keys, it does not matter that it may be something else.
+    """
+    m = facts.machine
+    filled = any(isinstance(a, Container) and "*" in m.fields(a.site) for a in base)
     return all(
         isinstance(atom, Free | Unknown)
-        or (isinstance(atom, Container) and atom.kind == "dict" and key not in fields(atom.site))
+        or (filled and isinstance(atom, Other))
+        or (
+            isinstance(atom, Container)
+            and atom.kind == "dict"
+            and all(isinstance(a, Optimizer) for a in m.cells.get((atom.site, key), ()))
+        )
         for atom in base
     )
 
