@@ -126,3 +126,36 @@ def test_a_support_stands_above_the_code_that_runs_with_it() -> None:
     text = "import jax\nx = lamb_trust_ratio()\nimport os\n\n\ndef f():\n  return os, jax, x\n"
     after = settled(text, text, supports=("lamb_trust_ratio",))
     assert after.index("def lamb_trust_ratio") < after.index("x = lamb_trust_ratio()")
+
+
+@pytest.mark.parametrize(
+    ("before", "after"),
+    [
+        (  # imports of the program's own files below the sorted ones
+            "from absl import app\nimport flax\nimport jax\nimport tensorflow as tf\n"
+            "import checkpoint_utils  # local\nimport data_utils  # local\nimport train_utils  # local\n",
+            "from absl import app\nimport flax\nfrom flax.training import train_state\nimport jax\n"
+            "import optax\nimport tensorflow as tf\n"
+            "import checkpoint_utils  # local\nimport data_utils  # local\nimport train_utils  # local\n",
+        ),
+        (  # `import` above `from`
+            "import flax\nimport jax\nimport numpy as np\nfrom flax import linen as nn\nfrom tensorflow import jax\n",
+            "import flax\nimport jax\nimport numpy as np\nimport optax\nfrom flax import linen as nn\n"
+            "from flax.training import train_state\nfrom tensorflow import jax\n",
+        ),
+        (  # `from` above `import`
+            "from flax import linen as nn\nfrom typing import Any\nimport jax\nimport numpy as np\n",
+            "from flax import linen as nn\nfrom flax.training import train_state\nfrom typing import Any\n"
+            "import jax\nimport numpy as np\nimport optax\n",
+        ),
+        (  # in no order
+            "import jax\nimport flax\nfrom typing import Any\nimport functools\n",
+            "import jax\nimport flax\nfrom flax.training import train_state\nimport optax\n"
+            "from typing import Any\nimport functools\n",
+        ),
+    ],
+)  # fmt: skip
+def test_lines_go_where_their_like_are(before: str, after: str) -> None:
+    uses = "flax, jax, np, nn, tf, Any, app, functools, checkpoint_utils, data_utils, train_utils\n"
+    lines = ("import optax", "from flax.training import train_state")
+    assert settled(before + uses, before + uses, *lines) == after + uses

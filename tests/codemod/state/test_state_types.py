@@ -31,8 +31,8 @@ step(optimizer, {'w': jnp.ones(3)}, None)
 AFTER = """\
 from typing import Tuple
 
-from flax.training import dynamic_scale
 import jax.numpy as jnp
+from flax.training import dynamic_scale
 from flax.training import train_state
 import optax
 

@@ -67,7 +67,9 @@ def argument(facts: OptimizerFacts, use: Occurrence, name: str) -> t.Expression 
     return None if default == "None" else default
 
 
-_PURE = frozenset({"float", "int", "bool", "str", "abs", "min", "max", "get"})
+_PURE = frozenset({
+    "float", "int", "bool", "str", "abs", "min", "max", "get", "dtype", "result_type", "promote_types",
+})  # fmt: skip
 
 
 def settled(node: t.Expression, module: t.Module, above: tuple[Node, ...]) -> bool:

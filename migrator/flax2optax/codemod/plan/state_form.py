@@ -8,6 +8,7 @@ from collections.abc import Callable
 from flax2optax.codemod.index import tree as t
 from flax2optax.codemod.index.tree import NodeId
 from flax2optax.codemod.infer.questions import FIELDS
+from flax2optax.codemod.plan.annotated import is_of_optimizers
 from flax2optax.codemod.plan.classes import in_annotation, is_variable, plan_class_value
 from flax2optax.codemod.plan.clips import chained
 from flax2optax.codemod.plan.computed import is_looked_up, plan_lookup
@@ -228,6 +229,8 @@ def _class(
             message = f"`{lost.attr}` of a value that only a test for its class tells"
             draft.stop(flow, "FXO310", lost.id, message)
         dotted = _TYPES.get(use.name, "optax.GradientTransformation")
+        if use.name not in _TYPES and is_of_optimizers(draft.facts, use.node, use.above):
+            dotted = TRAIN_STATE
         draft.edit(flow, Replace(use.node.id, (draft.object(flow, module, dotted),)))
     else:
         plan_class_value(draft, module, use, of)

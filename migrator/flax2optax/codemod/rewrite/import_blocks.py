@@ -14,9 +14,11 @@ class _Entry:
     """One import of a block. `key` sorts it; a relative one has no root and is never followed by ours."""
 
     key: str
+    plain: bool  # `import a`, not `from a import b`
     relative: bool
     begin: int
     below: int
+    line: str = ""  # of one that is new
 
 
 @dataclass(slots=True)
@@ -25,17 +27,40 @@ class _Block:
 
     entries: list[_Entry] = field(default_factory=list)
 
-    def affinity(self, key: str) -> int:
-        roots = {one.key.split(".")[0] for one in self.entries if not one.relative}
-        return 4 * (key.split(".")[0] in roots) + 2 * ("flax" in roots) + ("jax" in roots)
+    def insert(self, line: str) -> None:
+        """Put a line into the run it belongs to, behind the last one that sorts before it."""
+        key, plain = _key_of_line(line), line.startswith("import ")
+        run = self._run(key, plain)
+        behind = [one for one in run if one.key <= key]
+        at = behind[-1].below if behind else (run or self.entries)[0].begin
+        index = self.entries.index(behind[-1]) + 1 if behind else 0
+        if run and not behind:
+            index = self.entries.index(run[0])
+        self.entries.insert(index, _Entry(key, plain, False, at, at, line))
 
-    def insert(self, key: str) -> int:
-        """Put a line behind the last one that sorts before it, and return where that is."""
-        behind = [i for i, one in enumerate(self.entries) if one.key <= key and not one.relative]
-        index = behind[-1] + 1 if behind else 0
-        at = self.entries[index - 1].below if behind else self.entries[0].begin
-        self.entries.insert(index, _Entry(key, False, at, at))
-        return at
+    def _run(self, key: str, plain: bool) -> list[_Entry]:
+        """The sorted imports next to each other that this one is most like, and of its kind where kinds are apart."""
+        runs = self._runs()
+        alike = [run for run in runs if affinity(run, key) and run[0].plain is plain]
+        if alike and all(len({one.plain for one in run}) == 1 for run in runs):
+            runs = alike
+        return max(runs, key=lambda run: affinity(run, key), default=[])
+
+    def _runs(self) -> list[list[_Entry]]:
+        runs: list[list[_Entry]] = []
+        for one in self.entries:
+            if one.relative:
+                continue
+            if not runs or one.key < runs[-1][-1].key:
+                runs.append([])
+            runs[-1].append(one)
+        return runs
+
+
+def affinity(entries: list[_Entry], key: str) -> int:
+    """How much an import is among its like."""
+    roots = {one.key.split(".")[0] for one in entries if not one.relative}
+    return 4 * (key.split(".")[0] in roots) + 2 * ("flax" in roots) + ("jax" in roots)
 
 
 def places_for(
@@ -45,18 +70,16 @@ def places_for(
     top = [one for one in tree.body if isinstance(one, Import) and not orphans.is_dead(one)]
     present = {source.text(one) for one in top}
     blocks = _blocks(tree, source, orphans)
-    found = []
     for line in lines:
         if line in present:
             continue
         key = _key_of_line(line)
         if not blocks:
             at = _first(tree, source, orphans)
-            blocks.append(_Block([_Entry(key, False, at, at)]))
+            blocks.append(_Block([_Entry(key, line.startswith("import "), False, at, at, line)]))
         else:
-            at = max(blocks, key=lambda block: block.affinity(key)).insert(key)
-        found.append((at, line))
-    return _in_order(found)
+            max(blocks, key=lambda block: affinity(block.entries, key)).insert(line)
+    return [(one.begin, one.line) for block in blocks for one in block.entries if one.line]
 
 
 def below_imports(tree: ast.Module, source: Lines, orphans: Orphans, names: set[str]) -> int:
@@ -70,11 +93,6 @@ def below_imports(tree: ast.Module, source: Lines, orphans: Orphans, names: set[
         if _imports(statement) and not orphans.is_dead(statement):
             position = source.below(statement)
     return position
-
-
-def _in_order(found: list[tuple[int, str]]) -> list[tuple[int, str]]:
-    """Lines for the same byte are sorted, whatever order they were asked for in."""
-    return sorted(found, key=lambda one: (one[0], _key_of_line(one[1])))
 
 
 def _imports(statement: ast.stmt) -> bool:
@@ -92,16 +110,16 @@ def _blocks(tree: ast.Module, source: Lines, orphans: Orphans) -> list[_Block]:
         if statement.lineno != end + 1 or not blocks:
             blocks.append(_Block())
         end = statement.end_lineno or statement.lineno
-        if not orphans.is_dead(statement):
-            blocks[-1].entries.append(_entry(statement, source, orphans))
-    return [block for block in blocks if block.entries]
+        blocks[-1].entries.append(_entry(statement, source, orphans))
+    return blocks
 
 
 def _entry(statement: ast.Import | ast.ImportFrom, source: Lines, orphans: Orphans) -> _Entry:
-    first = orphans.names(statement)[0]
+    first = next(iter(orphans.names(statement)), statement.names[0].name)
     relative = isinstance(statement, ast.ImportFrom) and bool(statement.level)
     key = f"{statement.module}.{first}" if isinstance(statement, ast.ImportFrom) else first
-    return _Entry(key.lower(), relative, source.line_start(statement), source.below(statement))
+    begin, below = source.line_start(statement), source.below(statement)
+    return _Entry(key.lower(), isinstance(statement, ast.Import), relative, begin, below)
 
 
 def _key_of_line(line: str) -> str:
