@@ -32,7 +32,7 @@ AFTER = """\
 from typing import Tuple
 
 import jax.numpy as jnp
-from flax.training import dynamic_scale
+from flax.training import dynamic_scale as scaling
 from flax.training import train_state
 import optax
 
@@ -40,7 +40,7 @@ Opt = train_state.TrainState
 Pair = Tuple[train_state.TrainState, ...]
 
 
-def step(optimizer: Opt, grads, scale: dynamic_scale.DynamicScale) -> Pair:
+def step(optimizer: Opt, grads, scale: scaling.DynamicScale) -> Pair:
   print(f'{optimizer.step} {optimizer.params["w"]}')
   assert isinstance(optimizer, train_state.TrainState)
   return optimizer.apply_gradients(grads=grads), optimizer

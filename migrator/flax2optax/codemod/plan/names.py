@@ -8,6 +8,18 @@ from dataclasses import dataclass
 from flax2optax.codemod.index import tree as t
 from flax2optax.codemod.index.walk import walk
 
+_FORMER = {
+    "flax.training.dynamic_scale": ("flax.optim.dynamic_scale",),
+    "flax.traverse_util.ModelParamTraversal": ("flax.optim.ModelParamTraversal",),
+    **{
+        f"flax.training.dynamic_scale.{name}": (
+            f"flax.optim.{name}",
+            f"flax.optim.dynamic_scale.{name}",
+        )
+        for name in ("DynamicScale", "DynamicScaleResult")
+    },
+}
+
 
 @dataclass(frozen=True, slots=True)
 class Spelling:
@@ -22,6 +34,9 @@ def module_spelling(module: t.Module, dotted: str) -> Spelling:
     existing = _imported(module, dotted)
     if existing is not None:
         return Spelling(existing)
+    former = _former(module, dotted)
+    if former is not None:
+        return former
     short = {"jax.numpy": "jnp"}.get(dotted, dotted.rsplit(".", 1)[-1])
     name = short if short not in module.bound else f"{dotted.replace('.', '_')}_lib"
     if "." not in dotted:
@@ -38,10 +53,23 @@ def object_spelling(module: t.Module, dotted: str) -> Spelling:
     existing = _imported(module, dotted)
     if existing is not None:
         return Spelling(existing)
+    former = _former(module, dotted)
+    if former is not None:
+        return former
     holder = module_spelling(module, package)
-    if holder.text.endswith("_lib") and last not in module.bound:
+    made_up = holder.text.endswith("_lib") and _former(module, package) is None
+    if made_up and last not in module.bound:
         return Spelling(last, f"from {package} import {last}")
     return Spelling(f"{holder.text}.{last}", holder.line)
+
+
+def _former(module: t.Module, dotted: str) -> Spelling | None:
+    """What moved out of flax.optim keeps the name that the file's import of flax.optim gives it."""
+    name = next((n for old in _FORMER.get(dotted, ()) if (n := _imported(module, old))), None)
+    if name is None or "." in name or any(name in f.locals for f in module.functions):
+        return None
+    package, last = dotted.rsplit(".", 1)
+    return Spelling(name, f"from {package} import {last}" + (f" as {name}" if name != last else ""))
 
 
 def _imported(module: t.Module, dotted: str) -> str | None:
