@@ -119,3 +119,17 @@ def test_a_file_of_another_program_reads_something_of_its_own():
     outcome = migrated_project(modules, todo=False)
     assert {one.source.display for one in outcome.changes} <= {"state.py"}
     assert "reader.py" not in {one.location.path for one in outcome.diagnostics}
+
+
+def test_a_long_way_through_files_that_do_not_name_the_library():
+    hand_on = "from part{n} import give as on\n\n\ndef give(o, grads):\n  return on(o, grads)\n"
+    last = "def give(o, grads):\n  return o.apply_gradient(grads)\n"
+    first = (
+        "from flax import optim\nfrom part0 import give\n\n\ndef train(params, grads):\n"
+        "  return give(optim.Adam(1e-3).create(params), grads).target\n"
+    )
+    parts = {f"part{n}.py": hand_on.format(n=n + 1) for n in range(12)}
+    modules = {"train.py": first, **parts, "part12.py": last}
+    outcome = migrated_project(modules, todo=False, form="state")
+    assert told(outcome) == []
+    assert "o.apply_gradients(grads=grads)" in text_of(outcome, last, "part12.py")
