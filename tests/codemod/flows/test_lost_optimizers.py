@@ -308,3 +308,50 @@ def test_a_package_that_hands_on_its_own_names() -> None:
     assert told(outcome) == []
     for name in ("pkg/main.py", "pkg/sub/main.py"):
         assert "print(h.learner.params)" in text_of(outcome, "", name)
+
+
+FIELDS = """\
+from flax import optim
+
+
+class Agent:
+  def __init__(self, params):
+    self.optimizer = optim.Adam(1e-3).create(params)
+    self.state = 3
+    self.lr = 0.1
+
+  def step(self, grads):
+    self.optimizer = self.optimizer.apply_gradient(grads)
+    return self.optimizer.target
+
+
+def ask(agent):
+  for key in NAMES:
+    print(agent.__dict__[key])
+
+
+def main(params):
+  agent = Agent(params)
+  agent.step(params)
+  ask(agent)
+"""
+
+
+@pytest.mark.parametrize(
+    ("names", "whole"),
+    [("['state', 'lr']", True), ("['state', 'optimizer']", False), ("[str(params)]", False)],
+)
+def test_fields_by_their_names(names, whole):
+    before = FIELDS.replace("NAMES", names)
+    outcome = migrated(before, todo=False)
+    assert (told(outcome) == []) is whole
+    assert (text_of(outcome, before) == before) is not whole
+
+
+def test_a_private_name_is_of_something_else():
+    before = FIELDS.replace("NAMES", "[]").replace(
+        "  ask(agent)\n", "  ask(agent)\n  print(agent.optimizer._learning_rate)\n"
+    )
+    outcome = migrated(before, todo=False)
+    assert told(outcome) == []
+    assert ".target" not in text_of(outcome, before)

@@ -50,10 +50,32 @@ def _constant(m: Machine, env: Env, node: t.Constant) -> Value:
 
 
 def _subscript(m: Machine, env: Env, node: t.Subscript) -> Value:
+    named = _field_by_name(m, env, node)
+    if named is not None:
+        return named
     base = evaluate(m, env, node.value)
     keys = [evaluate(m, env, index) for index in node.indices]
     key = keys[0] if len(keys) == 1 and not node.sliced else OTHER
     return item(m, env.frame, base, key, node.sliced, node.id)
+
+
+def _field_by_name(m: Machine, env: Env, node: t.Subscript) -> Value | None:
+    """`x.__dict__['name']`: a field of an object, where none of the names may mean an optimizer."""
+    match node:
+        case t.Subscript(
+            value=t.Attribute(value=owner, attr="__dict__"), indices=(index,), sliced=False
+        ):
+            names, base = evaluate(m, env, index), evaluate(m, env, owner)
+            known = all(isinstance(name, Literal) for name in names)
+            if known and all(isinstance(atom, Instance) for atom in base):
+                found = join(*[
+                    attribute(m, env.frame, atom, str(name.value), node.id)
+                    for atom in base
+                    for name in names
+                    if isinstance(name, Literal)
+                ])  # fmt: skip
+                return None if carried(m, env.frame, found, instances=True) else found or OTHER
+    return None
 
 
 def _conditional(m: Machine, env: Env, node: t.Conditional) -> Value:

@@ -193,7 +193,8 @@ def _optimizer_attribute(
     elif isinstance(over, t.Call) and over.func is node:
         known = {"apply_gradient": "apply", "replace": "replace"}
         yield Occurrence(known.get(kind, "method"), over, above[:-1], site, kind)
-    else:
+    elif not kind.startswith("_") or kind.startswith("__"):
+        # A private name, of what else may be there, is an AttributeError before and after.
         yield Occurrence("method_value", node, above, site, kind)
 
 
