@@ -49,8 +49,6 @@ def test_nothing_to_do(text: str) -> None:
             "import flax\nx = flax.linen\nimport flax\n",
         ),
         ("import flax.optim, jax\n", "import jax\n"),
-        ("from flax import nn, optim\n", ""),
-        ("from flax import nn, optim\nnn.relu\n", "from flax import nn\nnn.relu\n"),
         ("import flax.optim; import jax\n", "import jax\n"),
         ("def f():\n  import flax.optim\n", "def f():\n  pass\n"),
         ("def f():\n  import flax.optim\n  import flax.optim as o\n", "def f():\n  pass\n"),

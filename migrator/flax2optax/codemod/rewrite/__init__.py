@@ -16,8 +16,8 @@ from flax2optax.codemod.rewrite.comments import with_comments
 from flax2optax.codemod.rewrite.imports import settle_imports
 from flax2optax.codemod.rewrite.splice import splice
 
-# The module whose imports cannot stay in a file that changes.
-_GONE = ("flax.optim",)
+# Modules whose imports cannot stay in a file that changes; nothing of those before Linen is left in one.
+_GONE = ("flax.optim", "flax.nn", "flax.deprecated.nn")
 
 
 @dataclass(frozen=True, slots=True)

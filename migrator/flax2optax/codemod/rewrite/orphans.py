@@ -11,7 +11,6 @@ from flax2optax.codemod.rewrite.lines import Lines, Patch
 Import = ast.Import | ast.ImportFrom
 
 _WORDS = re.compile(r"\b(\w+)(?=\.\w|\]|$|,)")
-_BEFORE_LINEN = ("flax.nn", "flax.deprecated.nn")  # cannot be imported either, and stay while used
 _COMMENT = re.compile(rb"#[^\r\n]*")
 _PRAGMA = re.compile(rb"#\s*(noqa|pylint|type:|pytype|isort|pyright|copybara|g-)")
 
@@ -48,11 +47,10 @@ class Orphans:
         if isinstance(statement, ast.ImportFrom) and statement.level:
             return False
         full = _full_name(statement, alias)
-        if _is_below(full, self._gone):
+        if any(full == one or full.startswith(one + ".") for one in self._gone):
             return True
         name = alias.asname or alias.name.split(".")[0]
-        unused = name not in self._after
-        return unused and (name in self._before or _is_below(full, _BEFORE_LINEN))
+        return name in self._before and name not in self._after
 
     def _roots(self, statement: Import) -> set[str]:
         """`import flax.optim` also gives `flax`, which may still be used."""
@@ -126,10 +124,6 @@ def _used_names(nodes: Iterable[ast.AST]) -> set[str]:
 
 def _may_be_annotation(value: object) -> bool:
     return isinstance(value, str) and len(value) < 200
-
-
-def _is_below(full: str, modules: tuple[str, ...]) -> bool:
-    return any(full == one or full.startswith(f"{one}.") for one in modules)
 
 
 def _full_name(statement: Import, alias: ast.alias) -> str:
