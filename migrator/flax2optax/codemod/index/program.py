@@ -138,9 +138,9 @@ class Program:
         ):  # a repository's folder `my-project`, imported by its name
             ways = self._upwards(path, ".".join((first.replace("_", "-"), *rest)))
             found = next(ways, None)
-        if found is not None and asked and (others := tuple(ways)):
-            return next((one for one in (found, *others) if self._has(one, asked)), found)
-        return found
+        if found is None or found.endswith("/") or not asked:  # a mere folder is asked for nothing
+            return found
+        return next((one for one in (found, *ways) if self._has(one, asked)), found)
 
     def _upwards(self, path: str, dotted: str) -> Iterator[str]:
         folder = os.path.dirname(path)
