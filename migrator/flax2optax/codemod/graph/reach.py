@@ -7,21 +7,12 @@ from collections.abc import Hashable
 from flax2optax.codemod.index import tree as t
 from flax2optax.codemod.index.tree import NodeId
 from flax2optax.codemod.infer import OptimizerFacts
-from flax2optax.codemod.infer.machine import Frame
-from flax2optax.codemod.infer.objects import ancestors, family
-from flax2optax.codemod.infer.values import (
-    Atom,
-    Container,
-    Definition,
-    Instance,
-    Optimizer,
-    Part,
-    Value,
-    leaves,
-)
+from flax2optax.codemod.infer.objects import ancestors, heap_owner, is_carried
+from flax2optax.codemod.infer.values import Container, Value, leaves
 
 Roots = frozenset[NodeId]
 NONE: Roots = frozenset()
+_PARTS = ("state", "param_states")  # not its params, which every model reads
 
 
 class Reach:
@@ -30,10 +21,6 @@ class Reach:
     def __init__(self, facts: OptimizerFacts) -> None:
         self.facts = facts
         self._known: dict[Value, Roots] = {}
-        self._frames: dict[NodeId, list[Frame]] = {}
-        for frame in facts.machine.frames:
-            key = frame.function.id if frame.function is not None else frame.module.base
-            self._frames.setdefault(key, []).append(frame)
 
     def of(self, value: Value) -> Roots:
         """The flows of the optimizers in a value."""
@@ -50,14 +37,14 @@ class Reach:
         own = int(function.owner is not None and not _is_static(function))
         names = [one.name for one in function.parameters[own:]]
         found = dict.fromkeys(names, NONE)
-        for frame in self._frames.get(function.id, ()):
+        for frame in self.facts.machine.frames_of.get(function.id, ()):
             for name in names:
                 found[name] |= self.of(frame.parameters.get(name, frozenset()))
         return {name: roots for name, roots in found.items() if roots}
 
     def returned(self, function: t.Function) -> Roots:
         """What the results of a function carry, or what a generator yields."""
-        frames = self._frames.get(function.id, ())
+        frames = self.facts.machine.frames_of.get(function.id, ())
         found = NONE.union(*(self.of(frame.returned) for frame in frames))
         return found | self.of(frozenset({Container(function.id, "iterator")}))
 
@@ -74,30 +61,15 @@ class Reach:
         waiting = [value]
         while waiting:
             for atom in leaves(waiting.pop()):
-                if _is_optimizer(atom) and atom.site in flows.parent:  # type: ignore[attr-defined]
+                if is_carried(atom, _PARTS) and atom.site in flows.parent:  # type: ignore[attr-defined]
                     found.add(flows.find(atom.site))  # type: ignore[attr-defined]
-                owner = self._owner(atom)
+                owner = heap_owner(self.facts.machine, atom)
                 if owner is not None and owner not in seen:
                     seen.add(owner)
                     machine = self.facts.machine
                     waiting.extend(machine.cells[owner, key] for key in machine.fields(owner))
         return found
 
-    def _owner(self, atom: Atom) -> Hashable:
-        match atom:
-            case Container(site=site):
-                return site
-            case Instance(class_=class_id):
-                return family(self.facts.machine, class_id)
-        return None
-
 
 def _is_static(function: t.Function) -> bool:
     return any(isinstance(d, t.Name) and d.name == "staticmethod" for d in function.decorators)
-
-
-def _is_optimizer(atom: Atom) -> bool:
-    """The object, its definition or its state; not its params, which every model reads."""
-    if isinstance(atom, Part):
-        return atom.kind in ("state", "param_states")
-    return isinstance(atom, Optimizer | Definition)

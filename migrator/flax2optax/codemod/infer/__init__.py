@@ -164,9 +164,8 @@ def _references(m: Machine, function: Function) -> list[FunctionRef]:
     if function.parent is None:
         frame = m.by_key.get(("module", function.module.path))
         return [FunctionRef(function.id, frame.index)] if frame else []
-    return [
-        FunctionRef(function.id, f.index) for f in list(m.frames) if f.function is function.parent
-    ]
+    around = m.frames_of.get(function.parent.id, ())
+    return [FunctionRef(function.id, frame.index) for frame in around]
 
 
 def _call(m: Machine, function: Function, ref: FunctionRef) -> None:

@@ -5,17 +5,8 @@ from __future__ import annotations
 from collections.abc import Hashable, Iterator
 
 from flax2optax.codemod.infer.machine import Machine
-from flax2optax.codemod.infer.objects import family
-from flax2optax.codemod.infer.values import (
-    Atom,
-    Container,
-    Definition,
-    Instance,
-    Optimizer,
-    Part,
-    Value,
-    leaves,
-)
+from flax2optax.codemod.infer.objects import heap_owner, is_carried
+from flax2optax.codemod.infer.values import Value, leaves
 
 
 class Carriers:
@@ -31,7 +22,7 @@ class Carriers:
             for atom in leaves(whole):
                 if is_carried(atom):
                     waiting.append(owner)
-                elif (inner := self._heap(atom)) is not None:
+                elif (inner := heap_owner(m, atom)) is not None:
                     above.setdefault(inner, []).append(owner)
         while waiting:
             owner = waiting.pop()
@@ -48,16 +39,4 @@ class Carriers:
 
     def _holding(self, value: Value) -> Iterator[bool]:
         for atom in leaves(value):
-            yield is_carried(atom) or self._heap(atom) in self.owners
-
-    def _heap(self, atom: Atom) -> Hashable | None:
-        if isinstance(atom, Container):
-            return atom.site
-        return family(self.m, atom.class_) if isinstance(atom, Instance) else None
-
-
-def is_carried(atom: Atom) -> bool:
-    """Whether an atom is an optimizer, its definition or its state."""
-    return isinstance(atom, Optimizer | Definition) or (
-        isinstance(atom, Part) and atom.kind == "state"
-    )
+            yield is_carried(atom) or heap_owner(self.m, atom) in self.owners

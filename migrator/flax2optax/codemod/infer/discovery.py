@@ -47,4 +47,5 @@ def _inherit(m: Machine, before: dict[int, list[int]]) -> None:
         changed |= {("class", class_id), fields}
         for key in m.fields(fields) if new[-1] != old[-1] else ():
             m.store(("fields", new[-1]), key, m.cells[fields, key])
-    m.wake_readers(changed)
+    if changed:
+        m.wake_readers(changed)

@@ -69,9 +69,7 @@ class Machine:
     def __init__(self, program: Program) -> None:
         self.program = program
         self.open: set[str] = set()  # files that are read into; packages' own files always are
-        self.wanted: set[str] = (
-            set()
-        )  # files that an optimizer goes into, to be opened in the next pass
+        self.wanted: set[str] = set()  # files that an optimizer goes into, to be opened
         self.frames: list[Frame] = []
         self.frames_of: dict[NodeId, list[Frame]] = {}  # by function
         self.by_key: dict[Hashable, Frame] = {}

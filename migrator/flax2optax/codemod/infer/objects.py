@@ -412,9 +412,7 @@ def carried(
         return found
     seen = set() if seen is None else seen
     for atom in leaves(value):
-        if isinstance(atom, Optimizer | Definition) or (
-            isinstance(atom, Part) and atom.kind in kinds
-        ):
+        if is_carried(atom, kinds):
             found.add(atom)
         elif isinstance(atom, Container) and atom.site not in seen:
             seen.add(atom.site)
@@ -424,3 +422,17 @@ def carried(
             owner = family(m, atom.class_)
             found |= carried(m, reader, m.load_all(reader, owner), instances, seen, kinds)
     return found
+
+
+def is_carried(atom: Atom, kinds: tuple[str, ...] = ("state",)) -> bool:
+    """Whether an atom is an optimizer, its definition or a part of these kinds."""
+    return isinstance(atom, Optimizer | Definition) or (
+        isinstance(atom, Part) and atom.kind in kinds
+    )
+
+
+def heap_owner(m: Machine, atom: Atom) -> Hashable | None:
+    """The heap object that has what is in an atom: a container's own, or the one of a class and its relatives."""
+    if isinstance(atom, Container):
+        return atom.site
+    return family(m, atom.class_) if isinstance(atom, Instance) else None

@@ -24,11 +24,12 @@ def stop_guessed_steps(
     classes = _own_classes(draft)
     guessed = dict(_guessed(draft, known, trained)) if classes else {}
     numbers = connected(draft.facts.program) if guessed else {}
+    made = _made(draft)
     for class_ in classes:
         for root, site in guessed.items():
             path = draft.facts.program.owner(site).path
             if _are_near(class_.module.path, path, numbers):
-                _stop(draft, class_, root, site)
+                _stop(draft, class_, root, site, seen=class_.id in made)
 
 
 def _own_classes(draft: Draft) -> list[Class]:
@@ -53,16 +54,20 @@ def _are_near(path: str, other: str, numbers: Mapping[str, int]) -> bool:
     return path in numbers and numbers[path] == numbers.get(other)
 
 
-def _stop(draft: Draft, class_: Class, root: NodeId, site: NodeId) -> None:
+def _made(draft: Draft) -> set[NodeId]:
+    """The classes of the program of which some constructor call is seen."""
+    definitions = draft.facts.machine.definitions.values()
+    return {a.class_ for value in definitions for a in value if isinstance(a, OptimizerClass)}
+
+
+def _stop(draft: Draft, class_: Class, root: NodeId, site: NodeId, *, seen: bool) -> None:
     draft.stop(
         draft.flows[root],
         "FXO310",
         site,
         f"nobody is seen to make this optimizer, and it may be a `{class_.name}`, which is stepped in another way",
     )
-    definitions = draft.facts.machine.definitions.values()
-    made = {a.class_ for value in definitions for a in value if isinstance(a, OptimizerClass)}
-    if class_.id not in made:
+    if not seen:
         where = os.path.basename(draft.facts.program.owner(site).path)
         draft.stop(
             draft.file_flow(class_.module),

@@ -36,8 +36,8 @@ def doubt_unstepped(
         for root, flow in draft.flows.items()
         if root in known and known[root].made and root not in trained | restored
     ]
-    by_optax = any(map(draft.facts.program.contains, _STEPS))
-    if not idle or not (trained or by_optax or _reads_of_unknown(draft)):
+    contains = draft.facts.program.contains
+    if not idle or not (trained or any(map(contains, _STEPS)) or _reads_of_unknown(draft)):
         return
     passages = find_passages(draft.facts)
     for root, flow in idle:

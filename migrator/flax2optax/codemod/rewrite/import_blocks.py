@@ -31,11 +31,10 @@ class _Block:
         """Put a line into the run it belongs to, behind the last one that sorts before it."""
         key, plain = _key_of_line(line), line.startswith("import ")
         run = self._run(key, plain)
-        behind = [one for one in run if one.key <= key]
-        at = behind[-1].below if behind else (run or self.entries)[0].begin
-        index = self.entries.index(behind[-1]) + 1 if behind else 0
-        if run and not behind:
-            index = self.entries.index(run[0])
+        above = next((one for one in reversed(run) if one.key <= key), None)
+        first = (run or self.entries)[0]
+        at = first.begin if above is None else above.below
+        index = self.entries.index(first) if above is None else self.entries.index(above) + 1
         self.entries.insert(index, _Entry(key, plain, False, at, at, line))
 
     def _run(self, key: str, plain: bool) -> list[_Entry]:
@@ -75,7 +74,7 @@ def places_for(
             continue
         key = _key_of_line(line)
         if not blocks:
-            at = _first(tree, source, orphans)
+            at = _top(tree, source)
             blocks.append(_Block([_Entry(key, line.startswith("import "), False, at, at, line)]))
         else:
             max(blocks, key=lambda block: affinity(block.entries, key)).insert(line)
@@ -129,12 +128,6 @@ def _key_of_line(line: str) -> str:
 
 def _is_future(statement: ast.stmt) -> bool:
     return isinstance(statement, ast.ImportFrom) and statement.module == "__future__"
-
-
-def _first(tree: ast.Module, source: Lines, orphans: Orphans) -> int:
-    """Where the first import that goes stood; else at the top."""
-    gone = (one for one in tree.body if orphans.is_dead(one))
-    return next((source.line_start(one) for one in gone), _top(tree, source))
 
 
 def _top(tree: ast.Module, source: Lines) -> int:
