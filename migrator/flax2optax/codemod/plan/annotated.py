@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from flax2optax.codemod.index import tree as t
-from flax2optax.codemod.index.walk import Node
+from flax2optax.codemod.index.walk import Node, function_around
 from flax2optax.codemod.infer import OptimizerFacts
 from flax2optax.codemod.infer.values import Definition, Optimizer, Value, leaves
 
@@ -21,17 +21,26 @@ def _annotated(
     facts: OptimizerFacts, node: t.Expression, above: tuple[Node, ...]
 ) -> Iterator[Value]:
     """What the parameter, result or variable holds."""
-    name = None
+    match annotated(node, above):
+        case t.AnnAssign(target=target):
+            yield facts.value(target.id)
+        case t.Parameter(name=name) if (function := function_around(above)) is not None:
+            for frame in facts.machine.frames_of.get(function.id, ()):
+                yield frame.parameters.get(name, frozenset())
+        case t.Function(id=function_id):
+            for frame in facts.machine.frames_of.get(function_id, ()):
+                yield frame.returned
+
+
+def annotated(
+    node: t.Expression, above: tuple[Node, ...]
+) -> t.Parameter | t.AnnAssign | t.Function | None:
+    """The parameter, variable or result (its function) of whose annotation an expression is, or is part."""
     inner: Node = node
     for over in reversed(above):
-        match over:
-            case t.AnnAssign(annotation=annotation, target=target) if annotation is inner:
-                yield facts.value(target.id)
-                return
-            case t.Parameter(annotation=annotation) if annotation is inner:
-                name = over.name
-            case t.Function():
-                for frame in facts.machine.frames_of.get(over.id, ()):
-                    yield frame.parameters.get(name, frozenset()) if name else frame.returned
-                return
+        if isinstance(over, t.Parameter | t.AnnAssign) and over.annotation is inner:
+            return over
+        if isinstance(over, t.Function):
+            return over if over.returns is inner else None
         inner = over
+    return None

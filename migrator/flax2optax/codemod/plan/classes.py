@@ -12,6 +12,7 @@ from flax2optax.codemod.index import tree as t
 from flax2optax.codemod.index.tree import NodeId
 from flax2optax.codemod.index.walk import Node, everything
 from flax2optax.codemod.infer.values import Definition, External, ModuleRef, OptimizerClass
+from flax2optax.codemod.plan.annotated import annotated
 from flax2optax.codemod.plan.computed import class_in_partial, plan_partial
 from flax2optax.codemod.plan.constructors import Built, CannotBuild, Rate, build_callable
 from flax2optax.codemod.plan.draft import Draft
@@ -109,18 +110,6 @@ def is_variable(draft: Draft, node: t.Expression) -> bool:
     )
 
 
-def in_annotation(node: t.Expression, above: tuple[Node, ...]) -> bool:
-    """Whether an expression is (part of) the annotation of a parameter, a result or a variable."""
-    inner: Node = node
-    for over in reversed(above):
-        if isinstance(over, t.Parameter | t.AnnAssign) and over.annotation is inner:
-            return True
-        if isinstance(over, t.Function):
-            return over.returns is inner
-        inner = over
-    return False
-
-
 def _built(
     draft: Draft, flow: FlowPlan, module: t.Module, name: str, calls: list[_Call], of: Facts
 ) -> Built:
@@ -192,7 +181,7 @@ def _places(draft: Draft, name: str) -> Iterator[tuple[t.Expression, tuple[Node,
 def _is_kept(draft: Draft, node: t.Expression, above: tuple[Node, ...]) -> bool:
     """Whether a place only hands the class on, or calls it."""
     over = parent(above)
-    if in_annotation(node, above):
+    if annotated(node, above) is not None:
         return True
     match over:
         case t.Argument():

@@ -8,8 +8,8 @@ from collections.abc import Callable
 from flax2optax.codemod.index import tree as t
 from flax2optax.codemod.index.tree import NodeId
 from flax2optax.codemod.infer.questions import FIELDS
-from flax2optax.codemod.plan.annotated import is_of_optimizers
-from flax2optax.codemod.plan.classes import in_annotation, is_variable, plan_class_value
+from flax2optax.codemod.plan.annotated import annotated, is_of_optimizers
+from flax2optax.codemod.plan.classes import is_variable, plan_class_value
 from flax2optax.codemod.plan.clips import chained
 from flax2optax.codemod.plan.computed import is_looked_up, plan_lookup
 from flax2optax.codemod.plan.constructors import Rate
@@ -223,7 +223,7 @@ def _class(
         return
     if use.name == "OptimizerState" and in_own_class(draft.facts, use.above):
         plan_own_state(draft, module, use.node)
-    elif use.name in _TYPES or in_annotation(use.node, use.above):
+    elif use.name in _TYPES or annotated(use.node, use.above) is not None:
         draft.find(flow, "FXO801", use.node.id, f"`flax.optim.{use.name}` was removed")
         if use.name == "Optimizer" and (lost := read_of_unseen(draft, module, use)) is not None:
             message = f"`{lost.attr}` of a value that only a test for its class tells"
